@@ -1,0 +1,37 @@
+"""Imbalanced classification with Keras networks, the scikit-learn way.
+
+``WeightedKerasClassifier`` fits a network with a weighted loss, keeps its probabilities true in
+spite of the weights and chooses its decision threshold on validation rows.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wbce._warnings import ClassWeightWarning, ImbalanceWarning
+    from wbce.classifier import WeightedKerasClassifier
+
+__version__ = "0.1.0"
+
+__all__ = ["ClassWeightWarning", "ImbalanceWarning", "WeightedKerasClassifier", "losses"]
+
+# Public names are imported when they are first used: `import wbce` does not start TensorFlow.
+_HOMES = {
+    "WeightedKerasClassifier": "wbce.classifier",
+    "ClassWeightWarning": "wbce._warnings",
+    "ImbalanceWarning": "wbce._warnings",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "losses":
+        return importlib.import_module("wbce.losses")
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'wbce' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,48 @@
+"""TensorFlow's start-up messages kept out of the user's terminal."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# glog lines ("I0000 00:00:17 12 port.cc:153] ...", "2026-01-01 10:00:00.1: I tensorflow/...")
+# of level INFO or WARNING, and the note that comes before the first of them.
+_NOISE = re.compile(
+    rb"^(WARNING: All log messages before absl::InitializeLog"
+    rb"|[IW]\d{4} |\d{4}-\d\d-\d\d [\d:.]+: [IW] "
+    rb"|To enable the following instructions: "
+    rb"|E\d{4} .*failed call to cuInit)"  # there is no GPU
+)
+
+
+@contextmanager
+def quiet_start() -> Iterator[None]:
+    """Hold back TensorFlow's notes while it is imported; whatever is not such a note is passed on.
+
+    Sets ``TF_CPP_MIN_LOG_LEVEL`` to 2 (errors only) unless the user has set it; then the
+    user's wish holds and nothing is filtered.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ or "tensorflow" in sys.modules:
+        yield
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    try:
+        saved = os.dup(2)
+    except OSError:  # a process without a standard error
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            held.seek(0)
+            for line in held:
+                if not _NOISE.match(line):
+                    os.write(2, line)

@@ -1,0 +1,1052 @@
+"""The estimator: validate, weigh, split, train, map, decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, log_expit, log_softmax, logit
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from wbce import validation, weights
+from wbce._parameters import check_parameters
+from wbce._rows import Rows, check_sample_weight
+from wbce._scikeras import SciKerasClassifier
+from wbce._warnings import ClassWeightWarning, ImbalanceWarning, warn_once
+from wbce.decisions import Cut, best_f1_cut
+from wbce.inference import LogitFunction, blank_rows, output_logits
+from wbce.losses import (
+    PointwiseLoss,
+    Posterior,
+    WeightedCrossentropy,
+    keras_equivalent,
+    resolve_loss,
+)
+from wbce.losses._posterior import log_loss, two_columns
+from wbce.networks import InputScaling, build_mlp, start_bias
+from wbce.persistence import pack, unpack
+from wbce.training import DivergenceCheck, ValidationScore, batch_size_for, seeded
+
+DEFAULT_LOSS = "weighted_bce"
+
+
+class WeightedKerasClassifier(SciKerasClassifier):
+    """Keras network for imbalanced classes, with true probabilities and a tuned threshold.
+
+    Fits a network with a weighted loss, maps its outputs back to the probabilities of the
+    population, and decides at the threshold that the weights imply, that you name, or that is
+    best on validation rows. A subclass of SciKeras' ``KerasClassifier``: parameter routing
+    (``optimizer__learning_rate``, ``model__units``), callbacks and ``partial_fit`` are its.
+
+    Parameters
+    ----------
+    model : None, callable or keras.Model, default=None
+        The network. None builds a small one with input scaling inside. A callable returns a
+        Keras model; it may take ``meta`` (what is known of the data, such as
+        ``meta["n_features_in_"]``), ``compile_kwargs``, ``params`` and routed arguments. A Keras
+        model is copied at every fit and never changed. The output is one logit or sigmoid for
+        two classes, or one logit a class, with or without softmax. A model that arrives
+        compiled keeps its loss and optimizer.
+    loss : str, class, instance or keras loss, default="weighted_bce"
+        ``"weighted_bce"`` (cross-entropy) or ``"focal"``; both take their sigmoid form for two
+        classes and their softmax form for more. Or a `wbce.losses` class or instance, or any Keras
+        loss. None leaves the choice to a network that arrives compiled.
+    class_weight : dict, "balanced" or None, default=None
+        Weight by label, or ``n / (n_classes * n_k)``. How the network is trained, nothing else:
+        probabilities and curves do not change their meaning.
+    pos_weight : float, "balanced" or None, default=None
+        Weight of a positive row in units of a negative row's. Two classes only.
+    pos_label : label, default=None
+        The positive class. None is the larger of {0, 1}, {-1, 1} and booleans, and the rarer
+        of any other two labels.
+    gamma : float, default=2.0
+        The focal loss's parameter; 0 is cross-entropy.
+    alpha : float in (0, 1), default=None
+        The positives' share of the weight, a third way to say ``pos_weight``:
+        ``alpha / (1 - alpha)``.
+    label_smoothing : float in [0, 1), default=0.0
+        Share of a row's label spread evenly over the classes.
+    calibrate : bool, default=True
+        Whether ``predict_proba`` is the posterior of the population. False gives the network's
+        raw sigmoid or softmax, distorted by weights and loss. ``predict`` is the same for both.
+    threshold : float in [0, 1], "auto" or None, default=None
+        None decides as the training weights imply: 0.5 without weights,
+        w0 / (w0 + w1) with. A number calls a row positive when its probability, as
+        ``predict_proba`` gives it with ``calibrate=True``, is above it. ``"auto"`` chooses the
+        best F1 on the validation rows. Two classes only.
+    validation_split : float in [0, 1), default=0.1
+        Share of the rows held back, at random and stratified, to stop training and to choose the
+        threshold. Unused where neither is wanted, or `X_val` is passed to ``fit``.
+    early_stopping : bool or "auto", default="auto"
+        Whether to stop when the validation log loss of the mapped probabilities no longer falls,
+        and keep the weights where it was lowest. ``"auto"`` does so when every class can give five
+        validation rows.
+    n_iter_no_change : int, default=10
+        Epochs without improvement after which training stops.
+    optimizer : str, class or keras optimizer, default="adam"
+        As in ``keras.Model.compile``; its arguments by ``optimizer__*``.
+    batch_size : int or "auto", default="auto"
+        Rows a step. ``"auto"`` is the power of two nearest n / 64 within 32 and 1024; -1 is all.
+    epochs : int, default=100
+        Passes over the rows, at most.
+    from_logits : bool, default=None
+        What the network's output is, where its last layer does not show it.
+    metrics, callbacks : default=None
+        As in ``keras.Model.compile`` and ``fit``.
+    shuffle : bool, default=True
+        Whether to shuffle rows before every epoch.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the split, the network's initial weights and the shuffling. No global generator is
+        changed.
+    verbose : int, default=0
+        Keras' verbosity.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the network of the last fit.
+    **routed
+        Routed parameters (``model__``, ``optimizer__``, ``loss__``, ``metrics__``,
+        ``callbacks__``, ``fit__``, ``predict__``), and arguments that `model`, a callable, names.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    pos_label_ : label
+        The positive class; two classes only.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Where X has names.
+    model_ : keras.Model
+        The fitted network.
+    class_weight_ : dict
+        Weight of every class in training, mean one over the training rows.
+    pos_weight_ : float
+        Weight of a positive row in units of a negative row's; two classes only.
+    threshold_ : float or None
+        Probability of ``pos_label_`` above which a row is called positive; None for more than two
+        classes.
+    threshold_curve_ : ThresholdCurve
+        Precision, recall and F1 at every cut of the validation rows; with ``threshold="auto"``.
+    history_ : dict of list
+        Keras' history, with ``val_log_loss`` where epochs were scored.
+    n_iter_ : int
+        Epochs run.
+    best_epoch_ : int
+        The epoch, counted from 1, whose weights were kept.
+    validation_score_ : float
+        Log loss of the mapped probabilities on the validation rows; lower is better.
+
+    Raises
+    ------
+    ValueError, TypeError
+        By ``fit``, for parameters and data that are not allowed. The estimator is left as it was.
+
+    See Also
+    --------
+    sklearn.neural_network.MLPClassifier : scikit-learn's own, without class weights.
+
+    Notes
+    -----
+    Under weights ``predict`` is not the argmax of ``predict_proba``: the probabilities are the
+    population's, the decision is the one for which the weights are the costs. Whatever only
+    averages probabilities, such as soft voting, ignores class weights.
+
+    ``sample_weight`` is the opposite of ``class_weight``: it says which population the rows stand
+    for, and so moves base rate, probabilities, curves and scores.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from wbce import WeightedKerasClassifier
+    >>> X, y = make_classification(1000, weights=[0.9], random_state=0)
+    >>> clf = WeightedKerasClassifier(class_weight="balanced", threshold="auto",
+    ...                               validation_split=0.2, epochs=10, random_state=0)
+    >>> clf.fit(X, y).predict(X[:5])
+    array([0, 0, 0, 0, 0])
+    >>> clf.predict_proba(X).shape
+    (1000, 2)
+    """
+
+    def __init__(
+        self,
+        model: Any = None,
+        *,
+        loss: Any = DEFAULT_LOSS,
+        class_weight: Any = None,
+        pos_weight: float | str | None = None,
+        pos_label: Any = None,
+        gamma: float = 2.0,
+        alpha: float | None = None,
+        label_smoothing: float = 0.0,
+        calibrate: bool = True,
+        threshold: float | str | None = None,
+        validation_split: float = 0.1,
+        early_stopping: bool | str = "auto",
+        n_iter_no_change: int = 10,
+        optimizer: Any = "adam",
+        batch_size: int | str = "auto",
+        epochs: int = 100,
+        from_logits: bool | None = None,
+        metrics: Any = None,
+        callbacks: Any = None,
+        shuffle: bool = True,
+        random_state: Any = None,
+        verbose: int = 0,
+        warm_start: bool = False,
+        **routed: Any,
+    ) -> None:
+        self.model = model
+        self.loss = loss
+        self.class_weight = class_weight
+        self.pos_weight = pos_weight
+        self.pos_label = pos_label
+        self.gamma = gamma
+        self.alpha = alpha
+        self.label_smoothing = label_smoothing
+        self.calibrate = calibrate
+        self.threshold = threshold
+        self.validation_split = validation_split
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.optimizer = optimizer
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.from_logits = from_logits
+        self.metrics = metrics
+        self.callbacks = callbacks
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self._take_keywords(routed)
+
+    # ------------------------------------------------------------------ fitting
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+        **fit_arguments: Any,
+    ) -> WeightedKerasClassifier:
+        """Fit the network and choose the threshold.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), optional
+            How many rows of the population each row stands for.
+        X_val, y_val, sample_weight_val : optional
+            Rows to stop training and choose the threshold with, in place of a share of X. In a
+            Pipeline with metadata routing, ``transform_input=["X_val"]`` sends X_val through the
+            steps before.
+        **fit_arguments
+            Arguments for ``keras.Model.fit``, ``validation_data`` among them.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            For parameters or data that are not allowed; the estimator is left as it was.
+        """
+        with self._as_it_was_on_error():
+            check_parameters(self)
+            passed = self._passed_rows(X_val, y_val, sample_weight_val, fit_arguments)
+            fraction = validation.check_fraction(
+                self._pop_fit_argument("validation_split", fit_arguments)
+            )
+            epochs = self._pop_fit_argument("epochs", fit_arguments)
+            seed = self._draw_seed()
+            going_on = self.warm_start and hasattr(self, "model_")
+            vars(self).pop("_weight_so_far", None)
+            if not going_on:
+                self._forget()
+
+            rows = self._fit_rows(X, y, sample_weight, reset=not going_on)
+            train, judge = self._split(rows, passed, fraction, seed)
+            class_weights = self._weigh(train)
+            with seeded(seed):
+                if not going_on:
+                    self._build(train, class_weights)
+                self._map_to_posterior(train, class_weights, fit_arguments)
+                if not going_on:
+                    self._start(train)
+                self._train(train, judge, epochs=epochs, arguments=fit_arguments)
+            self._choose_threshold(judge)
+        return self
+
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        **fit_arguments: Any,
+    ) -> WeightedKerasClassifier:
+        """Train one epoch on some rows, going on from the network as it is.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+        y : array-like of shape (n_samples,)
+        classes : array-like of shape (n_classes,), optional
+            All labels that will ever come; needed in the first call if its rows lack one.
+        sample_weight : array-like of shape (n_samples,), optional
+        **fit_arguments
+            Arguments for ``keras.Model.fit``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the weights are a strategy or the threshold is "auto": both need all rows at once.
+        """
+        with self._as_it_was_on_error():
+            check_parameters(self)
+            self._check_parts_suffice(fit_arguments)
+            seed = self._draw_seed() + self.current_epoch
+            first = not hasattr(self, "model_")
+            if first:
+                self._forget()
+            self._remember_classes(classes, first)
+            rows = self._fit_rows(X, y, sample_weight, reset=first)
+            class_weights = self._weigh_part(rows)
+            with seeded(seed):
+                if first:
+                    self._build(rows, class_weights)
+                self._map_to_posterior(rows, class_weights, fit_arguments)
+                if first:
+                    self._start(rows)
+                self._train(
+                    rows, None, epochs=1, initial_epoch=self.current_epoch, arguments=fit_arguments
+                )
+            self._choose_threshold(None)
+        return self
+
+    def initialize(self, X: ArrayLike, y: ArrayLike) -> WeightedKerasClassifier:
+        """Build the network without training, to predict with one that is already trained.
+
+        Its outputs are taken as they are: no weights are undone, and without a number as
+        ``threshold`` the decision is at 0.5.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+        y : array-like of shape (n_samples,)
+
+        Returns
+        -------
+        self
+        """
+        with self._as_it_was_on_error():
+            check_parameters(self)
+            seed = self._draw_seed()
+            self._forget()
+            rows = self._fit_rows(X, y, None, reset=True)
+            unweighted = np.ones(0 if rows.codes is None else len(self.classes_))
+            with seeded(seed):
+                self._build(rows, unweighted)
+                self._map_to_posterior(rows, unweighted, {})
+            self._choose_threshold(None, untrained=True)
+        return self
+
+    # ------------------------------------------------------------------ predicting
+
+    def predict(self, X: ArrayLike, **predict_arguments: Any) -> NDArray[Any]:
+        """Decide on a label for every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+        **predict_arguments
+            Arguments for ``keras.Model.predict``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self, "model_")
+        if self._posterior is None:
+            outputs = self._keras_outputs(X, predict_arguments)
+            return self.target_encoder_.inverse_transform(outputs)
+        decision = self._decision(self._logits(X, predict_arguments))
+        if decision.ndim == 1:
+            return self.classes_[(decision > 0).astype(np.intp)]
+        return self.classes_[np.argmax(decision, axis=1)]
+
+    def predict_proba(self, X: ArrayLike, **predict_arguments: Any) -> NDArray[np.floating]:
+        """Give the probability of every class in the population.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+        **predict_arguments
+            Arguments for ``keras.Model.predict``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``. With ``calibrate=False`` the network's own output.
+        """
+        check_is_fitted(self, "model_")
+        if self._posterior is None:
+            outputs = self._keras_outputs(X, predict_arguments)
+            return self.target_encoder_.inverse_transform(outputs, return_proba=True)
+        z = self._logits(X, predict_arguments)
+        if z.ndim == 1:
+            positive = expit(self._posterior.log_odds(z) if self.calibrate else z)
+            return np.column_stack([1.0 - positive, positive])
+        return np.exp(self._posterior.log_proba(z) if self.calibrate else log_softmax(z, axis=1))
+
+    def predict_log_proba(self, X: ArrayLike, **predict_arguments: Any) -> NDArray[np.floating]:
+        """Give the logarithm of ``predict_proba``, finite where a probability rounds to zero.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+        **predict_arguments
+            Arguments for ``keras.Model.predict``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        check_is_fitted(self, "model_")
+        if self._posterior is None:
+            return np.log(self.predict_proba(X, **predict_arguments))
+        z = self._logits(X, predict_arguments)
+        if self.calibrate:
+            return self._log_posterior(z)
+        return two_columns(z) if z.ndim == 1 else log_softmax(z, axis=1)
+
+    def decision_function(self, X: ArrayLike, **predict_arguments: Any) -> NDArray[np.float64]:
+        """Give the distance from the decision, in log-odds of the posterior.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+        **predict_arguments
+            Arguments for ``keras.Model.predict``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Two classes: above zero means ``classes_[1]``. More: the largest column is the
+            decision.
+        """
+        check_is_fitted(self, "model_")
+        if self._posterior is None:
+            raise ValueError(
+                "decision_function is defined for one label a row, two classes or more; this "
+                f"{type(self).__name__} was fitted on targets of type {self.target_type_!r}."
+            )
+        return self._decision(self._logits(X, predict_arguments))
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Give the accuracy of ``predict``; warn, once, where accuracy says little.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        float
+        """
+        check_is_fitted(self, "model_")
+        _, y = self._validate_data(y=y)
+        predicted = self.predict(X)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, y)
+        if self._posterior is not None:
+            _warn_of_accuracy(y.ravel(), sample_weight)
+            y = y.ravel()
+        routed = {
+            name.removeprefix("score__"): value
+            for name, value in vars(self).items()
+            if name.startswith("score__")
+        }
+        return self.scorer(y, predicted, sample_weight=sample_weight, **routed)
+
+    # ------------------------------------------------------------------ the steps of a fit
+
+    def _fit_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
+        """Validate rows, drop those without weight, learn the labels."""
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        X, y = self._validate_data(X, y, reset=reset, same_dtype=not reset)
+        population = check_sample_weight(sample_weight, X)
+        if not population.all():
+            kept = population > 0
+            X, y, population = X[kept], y[kept], population[kept]
+        if reset:
+            self._fit_encoders(X, y)
+        if not self._has_one_label_a_row():
+            return Rows(X, y, None, population)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"y has one class, {self.classes_[0]!r}, in the {len(y)} rows with any weight; "
+                "two classes or more are needed."
+            )
+        return Rows(X, y, self._codes(y), population)
+
+    def _codes(self, y: NDArray[Any]) -> NDArray[np.intp]:
+        encoded = np.asarray(self.target_encoder_.transform(y))
+        if encoded.ndim == 2 and encoded.shape[1] > 1:
+            return encoded.argmax(axis=1)
+        return encoded.ravel().astype(np.intp)
+
+    def _passed_rows(
+        self, X_val: Any, y_val: Any, sample_weight_val: Any, arguments: dict[str, Any]
+    ) -> tuple[Any, Any, Any] | None:
+        """Gather validation rows from whichever way they were passed."""
+        data = self._pop_fit_argument("validation_data", arguments)
+        if data is not None:
+            if X_val is not None:
+                raise ValueError("Pass X_val and y_val, or validation_data, not both.")
+            if not isinstance(data, list | tuple) or len(data) not in (2, 3):
+                raise ValueError(
+                    "validation_data is (X_val, y_val) or (X_val, y_val, sample_weight_val)."
+                )
+            X_val, y_val, sample_weight_val = (*data, None)[:3]
+        if X_val is None and y_val is None:
+            if sample_weight_val is not None:
+                raise ValueError("sample_weight_val was passed without X_val and y_val.")
+            return None
+        if X_val is None or y_val is None:
+            missing = "X_val" if X_val is None else "y_val"
+            raise ValueError(f"X_val and y_val go together; {missing} is missing.")
+        return X_val, y_val, sample_weight_val
+
+    def _split(
+        self, rows: Rows, passed: tuple[Any, Any, Any] | None, fraction: float, seed: int
+    ) -> tuple[Rows, Rows | None]:
+        """Set aside the rows that judge."""
+        if passed is not None:
+            return rows, self._validated(passed)
+        codes = np.zeros(len(rows), dtype=np.intp) if rows.codes is None else rows.codes
+        classes = ["any"] if rows.codes is None else list(self.classes_)
+        counts = np.bincount(codes, minlength=len(classes))
+        demanded = {
+            'threshold="auto"': isinstance(self.threshold, str),
+            "early_stopping=True": self.early_stopping is True,
+        }
+        if not validation.enough_rows(counts, fraction):
+            for why in (name for name, wanted in demanded.items() if wanted):
+                raise ValueError(
+                    validation.too_few_rows_message(why, counts, classes, fraction)
+                )
+            return rows, None
+        if not any(demanded.values()) and self.early_stopping is False:
+            return rows, None
+        train, judge = validation.stratified_split(codes, len(classes), fraction, seed)
+        return rows.take(train), rows.take(judge)
+
+    def _validated(self, passed: tuple[Any, Any, Any]) -> Rows:
+        X, y = self._validate_data(passed[0], passed[1])
+        population = check_sample_weight(passed[2], X, "sample_weight_val")
+        codes = None
+        if self._has_one_label_a_row():
+            unknown = sorted(set(y.ravel().tolist()) - set(self.classes_.tolist()), key=str)
+            if unknown:
+                raise ValueError(
+                    f"y_val has labels that y does not have: {unknown}. The labels in y are "
+                    f"{self.classes_.tolist()}."
+                )
+            codes = self._codes(y)
+        judge = Rows(X, y, codes, population)
+        return judge.take(np.flatnonzero(population > 0))
+
+    def _weigh(self, train: Rows) -> NDArray[np.float64]:
+        """Find the positive class and the weight of every class."""
+        if train.codes is None:
+            self._refuse_class_decisions()
+            return np.ones(0)
+        counts = weights.class_counts(train.codes, len(self.classes_), train.sample_weight)
+        positive = self._find_positive(counts)
+        class_weights = weights.class_weight_vector(
+            counts,
+            self.classes_.tolist(),
+            class_weight=self.class_weight,
+            pos_weight=self.pos_weight,
+            alpha=self.alpha,
+            positive=positive,
+        )
+        if weights.favours_majority(class_weights, counts):
+            rare, frequent = (self.classes_[f(counts)] for f in (np.argmin, np.argmax))
+            warn_once(
+                f"The class weights favour the more frequent class {frequent!r} over {rare!r}: "
+                "rare rows count even less than without weights. To favour the rare class use "
+                'class_weight="balanced", a pos_weight above 1, or an alpha above 0.5.',
+                ClassWeightWarning,
+                stacklevel=4,
+            )
+        self._note_weights(class_weights)
+        return class_weights
+
+    def _note_weights(self, class_weights: NDArray[np.float64]) -> None:
+        self.class_weight_ = dict(
+            zip(self.classes_.tolist(), class_weights.tolist(), strict=True)
+        )
+        if self._positive is not None:
+            ratio = class_weights[self._positive] / class_weights[1 - self._positive]
+            self.pos_weight_ = float(ratio)
+
+    def _find_positive(self, counts: NDArray[np.float64]) -> int | None:
+        """Find the code of the positive class; None for more than two classes."""
+        labels = self.classes_.tolist()
+        if len(labels) > 2:
+            if self.pos_label is not None:
+                raise ValueError(
+                    f"pos_label={self.pos_label!r} needs two classes, but y has {len(labels)}: "
+                    f"{labels}."
+                )
+            if self.threshold is not None:
+                raise ValueError(
+                    f"threshold={self.threshold!r} needs two classes, but y has {len(labels)}. "
+                    "Leave threshold=None: the most probable class under the class weights."
+                )
+            self._positive = None
+            return None
+        if self.pos_label is not None:
+            if self.pos_label not in labels:
+                raise ValueError(
+                    f"pos_label={self.pos_label!r} is not a label of y; those are {labels}."
+                )
+            self._positive = labels.index(self.pos_label)
+        elif set(labels) in ({0, 1}, {-1, 1}):
+            self._positive = 1
+        else:
+            self._positive = 0 if counts[0] < counts[1] else 1
+        self.pos_label_ = self.classes_[self._positive]
+        return self._positive
+
+    def _build(self, train: Rows, class_weights: NDArray[np.float64]) -> None:
+        """Build the network and compile it."""
+        held_back = {
+            name: vars(self).pop(name)
+            for name in ("pos_label_", "pos_weight_", "class_weight_")
+            if name in vars(self)
+        }  # the metadata that network functions see is SciKeras', no more
+        network = self._new_network()
+        vars(self).update(held_back)
+        self._check_model_compatibility(train.y)
+        for layer in network.layers if self._network_function() is None else []:
+            if isinstance(layer, InputScaling):
+                X = self.feature_encoder_.transform(train.X)
+                layer.fit(X.reshape(len(X), -1), train.sample_weight)
+
+    def _map_to_posterior(
+        self, train: Rows, class_weights: NDArray[np.float64], arguments: dict[str, Any]
+    ) -> None:
+        """Find out what the network's output means, and the way from it to the posterior."""
+        self._posterior = None
+        if train.codes is None:
+            return
+        loss = keras_equivalent(self.model_.loss)
+        if self._logit_function is None and not self._read_logits(train):
+            self._refuse_class_decisions()
+            return
+        class_weights = class_weights * self._keras_class_weight(arguments)
+        if loss is None:
+            if self.calibrate and np.ptp(class_weights) > 0:
+                raise ValueError(
+                    f"loss={self.model_.loss!r} has no known map from a weighted network's output "
+                    "to probabilities. Use a loss that has one ('weighted_bce', 'focal', a Keras "
+                    "cross-entropy), drop the class weights, or set calibrate=False."
+                )
+            loss, class_weights = WeightedCrossentropy(), np.ones(len(class_weights))
+        if loss.class_weight is not None:
+            if len(loss.class_weight) != len(class_weights):
+                raise ValueError(
+                    f"The loss has {len(loss.class_weight)} class weights, but y has "
+                    f"{len(class_weights)} classes."
+                )
+            if np.ptp(class_weights) > 0:
+                raise ValueError(
+                    "The loss has class weights of its own, and the estimator has others. Keep "
+                    "class_weight, pos_weight or alpha of the estimator, or the loss's own."
+                )
+        self._posterior = Posterior(loss, class_weights)
+
+    def _read_logits(self, train: Rows) -> bool:
+        """Recognise the network's output; False where it is none that classes can be read off."""
+        ours = isinstance(self.model_.loss, PointwiseLoss)
+        sample = blank_rows(self.feature_encoder_.transform(train.X[:1]))
+        logits = output_logits(
+            self.model_, sample, len(self.classes_), from_logits=self.from_logits, strict=ours
+        )
+        if logits is None:
+            return False
+        if ours:
+            self.model_.loss.from_logits = logits.output_is_logits
+        self._logit_function = logits
+        self._output = sample, len(self.classes_), logits.output_is_logits
+        return True
+
+    def _keras_class_weight(self, arguments: dict[str, Any]) -> NDArray[np.float64]:
+        """Class weights that go straight to Keras' ``fit``, by code."""
+        given = arguments.get("class_weight", getattr(self, "fit__class_weight", None)) or {}
+        return np.array([float(given.get(k, 1.0)) for k in range(len(self.classes_))])
+
+    def _start(self, train: Rows) -> None:
+        """Start the output bias where the posterior is the base rate."""
+        if self._posterior is None or isinstance(self.model_.loss, list | dict):
+            return
+        counts = weights.class_counts(train.codes, len(self.classes_), train.sample_weight)
+        untrained = self.model_.optimizer is None or int(self.model_.optimizer.iterations) == 0
+        if untrained and counts.all():
+            logits = self._posterior.logits_of(counts / counts.sum())
+            if self._logit_function.n_outputs == 2 and len(counts) == 2:
+                logits = np.array([-logits[0] / 2, logits[0] / 2])
+            start_bias(self.model_, logits)
+
+    def _train(
+        self,
+        train: Rows,
+        judge: Rows | None,
+        *,
+        epochs: int,
+        arguments: dict[str, Any],
+        initial_epoch: int = 0,
+    ) -> None:
+        """Run Keras' ``fit``, watched by the validation rows."""
+        arguments = dict(arguments)
+        initial_epoch = arguments.pop("initial_epoch", initial_epoch)
+        batch_size = self._pop_fit_argument("batch_size", arguments)
+        arguments["batch_size"] = batch_size_for(len(train), batch_size)
+        if judge is not None and self._keras_validates():
+            arguments["validation_data"] = self._encoded(judge, judge.sample_weight)
+        X, y, row_weights = self._encoded(train, self._training_weights(train))
+        scorer = self._validation_scorer(judge)
+        with self._callbacks_around([DivergenceCheck(), *([scorer] if scorer else [])]):
+            self._fit_keras_model(
+                X,
+                y,
+                sample_weight=row_weights,
+                warm_start=initial_epoch > 0,
+                epochs=epochs,
+                initial_epoch=initial_epoch,
+                validation_split=0.0,
+                **arguments,
+            )
+        self.n_iter_ = len(self.history_["loss"]) - initial_epoch
+        self.best_epoch_ = initial_epoch + self.n_iter_
+        if scorer is not None:
+            self.best_epoch_, self.validation_score_ = scorer.best_epoch, scorer.best_score
+        elif judge is not None and self._posterior is not None:
+            self.validation_score_ = self._log_loss(judge)
+
+    def _training_weights(self, train: Rows) -> NDArray[np.float64]:
+        if train.codes is None:
+            return train.sample_weight / train.sample_weight.mean()
+        class_weights = np.array([self.class_weight_[k] for k in self.classes_.tolist()])
+        if hasattr(self, "_weight_so_far"):  # parts of a stream share one scale
+            return train.sample_weight * class_weights[train.codes]
+        return weights.row_weights(train.codes, class_weights, train.sample_weight)
+
+    def _keras_validates(self) -> bool:
+        """Whether anything looks at Keras' own validation: it takes as long as the training."""
+        ours = self._posterior is not None and isinstance(self.model_.loss, PointwiseLoss)
+        heard = (self.callbacks, self.metrics, getattr(self, "fit__callbacks", None), self.verbose)
+        return not ours or any(heard)
+
+    def _encoded(self, rows: Rows, row_weights: NDArray[np.float64]) -> tuple[Any, Any, Any]:
+        """Rows as Keras takes them; weights that are all one are left out."""
+        X = self.feature_encoder_.transform(rows.X)
+        y = self.target_encoder_.transform(rows.y)
+        return X, y, None if (row_weights == 1).all() else row_weights
+
+    def _validation_scorer(self, judge: Rows | None) -> ValidationScore | None:
+        if judge is None or self.early_stopping is False:
+            return None
+        score = None if self._posterior is None else (lambda: self._log_loss(judge))
+        return ValidationScore(score, self.n_iter_no_change)
+
+    def _log_loss(self, judge: Rows) -> float:
+        X = self.feature_encoder_.transform(judge.X)
+        log_proba = self._log_posterior(self._logit_function(X))
+        return log_loss(log_proba, judge.codes, judge.sample_weight)
+
+    def _choose_threshold(self, judge: Rows | None, untrained: bool = False) -> None:
+        """Settle where to cut the posterior of the positive class."""
+        self.threshold_ = self._cut = None
+        if self._posterior is None or len(self.classes_) > 2:
+            return
+        sign = self._sign()
+        if isinstance(self.threshold, str) and not untrained:
+            X = self.feature_encoder_.transform(judge.X)
+            log_odds = sign * self._posterior.log_odds(self._logit_function(X))
+            positive = judge.codes == self._positive
+            self._cut, self.threshold_curve_ = best_f1_cut(
+                log_odds, positive, judge.sample_weight
+            )
+        elif self.threshold is None or isinstance(self.threshold, str):
+            implied = sign * float(logit(self._posterior.implied_threshold))
+            self._cut = Cut(float(expit(implied)), implied)
+        else:
+            self._cut = Cut.at(self.threshold)
+        self.threshold_ = self._cut.probability
+
+    # ------------------------------------------------------------------ from logits to decisions
+
+    def _logits(self, X: ArrayLike, arguments: dict[str, Any]) -> NDArray[np.float64]:
+        """Logits of rows: one for two classes, one a class for more."""
+        if self._logit_function is None:  # after unpickling: traced when first needed
+            self._logit_function = LogitFunction(self.model_, *self._output)
+        if self._wants_keras_predict(arguments):
+            return self._logit_function.from_outputs(self._keras_outputs(X, arguments))
+        X, _ = self._validate_data(X)
+        return self._logit_function(self.feature_encoder_.transform(X))
+
+    def _keras_outputs(self, X: ArrayLike, arguments: dict[str, Any]) -> Any:
+        arguments = dict(arguments)
+        size = arguments.get("batch_size", getattr(self, "predict__batch_size", self.batch_size))
+        arguments["batch_size"] = 1024 if size == "auto" else batch_size_for(len(X), size)
+        return self._keras_predict(X, arguments)
+
+    def _log_posterior(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        if z.ndim == 1:
+            return two_columns(self._posterior.log_odds(z))
+        return self._posterior.log_proba(z)
+
+    def _decision(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        if z.ndim == 1:
+            sign = self._sign()
+            return sign * self._cut.margin(sign * self._posterior.log_odds(z))
+        return self._posterior.log_proba(z) + np.log(self._posterior.class_weights)
+
+    def _sign(self) -> int:
+        """+1 where the positive class is ``classes_[1]``, the one that logits speak of."""
+        return 1 if self._positive == 1 else -1
+
+    # ------------------------------------------------------------------ parts of a stream
+
+    def _check_parts_suffice(self, arguments: dict[str, Any]) -> None:
+        for name in ("epochs", "initial_epoch"):
+            if name in arguments:
+                raise TypeError(
+                    f"Invalid argument `{name}` to `partial_fit`: it trains one epoch, from the "
+                    "current one on."
+                )
+        strategy = weights.needs_all_rows(self.class_weight, self.pos_weight)
+        if strategy is not None:
+            raise ValueError(
+                f"{strategy} is computed from all rows, and partial_fit sees a part. Pass the "
+                "weights as numbers: class_weight={label: weight}, pos_weight=number or alpha."
+            )
+        if isinstance(self.threshold, str):
+            raise ValueError(
+                'threshold="auto" is chosen on validation rows, and partial_fit has none. Pass a '
+                "number, or None to decide as the weights imply."
+            )
+
+    def _remember_classes(self, classes: ArrayLike | None, first: bool) -> None:
+        if first:
+            self.classes_ = None if classes is None else np.unique(np.asarray(classes))
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"classes={classes!r} differs from the first call's {self.classes_.tolist()}."
+            )
+
+    def _weigh_part(self, rows: Rows) -> NDArray[np.float64]:
+        """Class weights as numbers, on a scale with mean one over all rows seen so far."""
+        if rows.codes is None:
+            self._refuse_class_decisions()
+            return np.ones(0)
+        if not hasattr(self, "_positive"):
+            self._find_positive(
+                weights.class_counts(rows.codes, len(self.classes_), rows.sample_weight)
+            )
+        relative = weights.class_weight_vector(
+            np.ones(len(self.classes_)),
+            self.classes_.tolist(),
+            class_weight=self.class_weight,
+            pos_weight=self.pos_weight,
+            alpha=self.alpha,
+            positive=self._positive,
+        )
+        weight, n_rows = getattr(self, "_weight_so_far", (0.0, 0))
+        weight += float((rows.sample_weight * relative[rows.codes]).sum())
+        self._weight_so_far = weight, n_rows + len(rows)
+        class_weights = relative * (self._weight_so_far[1] / weight)
+        self._note_weights(class_weights)
+        return class_weights
+
+    # ------------------------------------------------------------------ what SciKeras asks for
+
+    def _compile_loss(self) -> Any:
+        if self.loss is None:
+            return None
+        loss = self._named_loss()
+        if loss is None:
+            return self.loss
+        if not self._has_one_label_a_row():
+            if self.loss == DEFAULT_LOSS:
+                return None  # the network function's own choice
+            raise ValueError(
+                f"loss={self.loss!r} is for one label a row, but y is {self.target_type_!r}. Pass a "
+                "Keras loss, such as 'binary_crossentropy', or a compiled network."
+            )
+        return loss
+
+    def _named_loss(self, name: Any = None) -> PointwiseLoss | None:
+        """Resolve `loss` to a loss of this package; None where it is Keras' own."""
+        routed = {
+            key.removeprefix("loss__"): value
+            for key, value in vars(self).items()
+            if key.startswith("loss__")
+        }
+        defaults = {
+            "gamma": self.gamma,
+            "label_smoothing": self.label_smoothing,
+            "from_logits": self.from_logits,
+        }
+        return resolve_loss(self.loss if name is None else name, defaults, routed)
+
+    def _built_in_network(self) -> Any:
+        n_classes = self.n_classes_
+        if not self._has_one_label_a_row():
+            raise ValueError(
+                f"The built-in network is for one label a row, but y is {self.target_type_!r}. "
+                "Pass a network as `model`."
+            )
+        return build_mlp(self.X_shape_[1:], 1 if n_classes == 2 else n_classes)
+
+    def _ensure_compiled_model(self) -> None:
+        if not self.model_.compiled and self.loss is None and self._has_one_label_a_row():
+            arguments = self._get_compile_kwargs()
+            arguments["loss"] = self._named_loss(DEFAULT_LOSS)
+            self.model_.compile(**arguments)
+        super()._ensure_compiled_model()
+
+    def _check_model_compatibility(self, y: Any) -> None:
+        """Refuse a compiled network that contradicts what the parameters say."""
+        ours = None if self.loss is None else self._named_loss()
+        if ours is None:
+            super()._check_model_compatibility(y)
+            return
+        expected = getattr(self, "n_outputs_expected_", None)
+        outputs = getattr(self.model_, "outputs", None)
+        if expected and outputs is not None and len(outputs) != expected:
+            raise ValueError(
+                f"Detected a Keras model input of size {expected}, but the network has "
+                f"{len(outputs)} outputs."
+            )
+        compiled = self.model_.loss
+        said = self.loss != DEFAULT_LOSS or self.label_smoothing != 0
+        if said and not _same_loss(ours, compiled):
+            raise ValueError(
+                f"loss={self.loss!r} (label_smoothing={self.label_smoothing}), but the model "
+                f"arrived compiled with {compiled!r}. Leave the network uncompiled, compile it with "
+                "compile_kwargs['loss'], or leave loss at its default."
+            )
+        if self._network_was_passed_compiled() and self.optimizer != "adam":
+            wanted = type(self._get_compile_kwargs()["optimizer"])
+            if not isinstance(self.model_.optimizer, wanted):
+                raise ValueError(
+                    f"optimizer={self.optimizer!r}, but the model arrived compiled with "
+                    f"{type(self.model_.optimizer).__name__}. Leave one of the two out."
+                )
+
+    def _refuse_class_decisions(self) -> None:
+        """Weights and thresholds need one label a row."""
+        for name in ("class_weight", "pos_weight", "alpha", "threshold", "pos_label"):
+            value = getattr(self, name)
+            if value is not None:
+                raise ValueError(
+                    f"{name}={value!r} needs one label a row and a network with one logit or "
+                    "probability for two classes, or one a class. Here y is of type "
+                    f"{self.target_type_!r}; leave {name}=None."
+                )
+
+    # ------------------------------------------------------------------ state
+
+    def _pop_fit_argument(self, name: str, arguments: dict[str, Any]) -> Any:
+        """Take an argument of ``fit``: the keyword, else ``fit__name``, else the parameter."""
+        routed = getattr(self, f"fit__{name}", getattr(self, name, None))
+        return arguments.pop(name, routed)
+
+    def _draw_seed(self) -> int:
+        """A seed for this fit; a RandomState is copied, so that the same one gives the same fit."""
+        if isinstance(self.random_state, np.random.RandomState):
+            generator = np.random.RandomState()
+            generator.set_state(self.random_state.get_state())
+        elif self.random_state is None:
+            generator = check_random_state(None)
+        else:
+            generator = check_random_state(self.random_state)
+        return int(generator.randint(2**31 - 1))
+
+    def _forget(self) -> None:
+        """Start anew: nothing of an earlier fit remains."""
+        for name in [n for n in vars(self) if n.endswith("_") and not n.startswith("__")]:
+            delattr(self, name)
+        for name in ("_posterior", "_cut", "_positive", "_weight_so_far", "_output"):
+            vars(self).pop(name, None)
+        self._logit_function = None
+        self.classes_ = None
+
+    @contextmanager
+    def _as_it_was_on_error(self) -> Iterator[None]:
+        before = dict(vars(self))
+        network = before.get("model_")
+        values = [] if network is None else [v.numpy() for v in network.variables]
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            for variable, value in zip(network.variables if values else [], values, strict=True):
+                variable.assign(value)
+            raise
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "_logit_function" in state:
+            state["_logit_function"] = None
+        return {name: pack(value) for name, value in state.items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__({name: unpack(value) for name, value in state.items()})
+
+
+def _same_loss(ours: PointwiseLoss, compiled: Any) -> bool:
+    if type(ours) is not type(compiled):
+        return False
+    varying = ("name", "from_logits")
+    a, b = ours.get_config(), compiled.get_config()
+    return all(a[key] == b[key] for key in a if key not in varying)
+
+
+def _warn_of_accuracy(y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> None:
+    labels, codes = np.unique(y, return_inverse=True)
+    shares = np.bincount(codes, weights=sample_weight, minlength=2)
+    shares = shares / shares.sum()
+    if 0 < shares.min() < 0.2:
+        majority = labels[int(np.argmax(shares))]
+        warn_once(
+            f"score is accuracy, and {shares.max():.1%} of these rows are {majority!r}: answering "
+            f"{majority!r} always scores {shares.max():.3f}. Pass scoring='average_precision', "
+            "'neg_log_loss' or an F1 scorer instead (for labels other than 0 and 1: "
+            "make_scorer(f1_score, pos_label=...)).",
+            ImbalanceWarning,
+            stacklevel=4,
+        )

@@ -1,0 +1,5 @@
+"""From scores and labels to a decision: the threshold and the curve that it was chosen on."""
+
+from wbce.decisions._threshold import Cut, ThresholdCurve, best_f1_cut, threshold_curve
+
+__all__ = ["Cut", "ThresholdCurve", "best_f1_cut", "threshold_curve"]

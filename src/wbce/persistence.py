@@ -1,0 +1,178 @@
+"""Pickling: a network as configuration and arrays, a user's function by value.
+
+A fitted estimator must load and predict in a process that has never seen the function that
+built its network. The network is therefore stored without it, and functions among the
+parameters are stored so that a missing one is an error when it is called, not when the
+estimator is loaded.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from typing import Any
+
+import cloudpickle
+import keras
+
+
+
+class PackedNetwork:
+    """A Keras network as plain data.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Built, compiled or not.
+
+    Raises
+    ------
+    TypeError
+        If the network has no configuration that Keras could rebuild it from.
+    """
+
+    def __init__(self, network: keras.Model) -> None:
+        try:
+            config = keras.saving.serialize_keras_object(network)
+        except NotImplementedError as error:
+            raise TypeError(
+                f"The network, a {type(network).__name__}, cannot be copied or pickled: give its "
+                "class a get_config method that returns the arguments of its __init__."
+            ) from error
+        self.compile_config = config.pop("compile_config", None) if network.compiled else None
+        config.pop("compile_config", None)
+        self.config = config
+        self.classes = _pickle_classes(_custom_classes(network))
+        self.variables = [variable.numpy() for variable in network.variables]
+        optimizer = network.optimizer if network.compiled else None
+        self.optimizer_variables = (
+            [variable.numpy() for variable in optimizer.variables]
+            if optimizer is not None and optimizer.built
+            else None
+        )
+
+    def unpack(self) -> keras.Model:
+        """Rebuild the network, with its weights, its compilation and its optimizer's state.
+
+        A network whose loss, metrics or optimizer are not to be had here stays uncompiled: it
+        predicts, and is compiled anew before it trains.
+        """
+        custom = _unpickle_classes(self.classes)
+        network = keras.saving.deserialize_keras_object(
+            self.config, custom_objects=custom, safe_mode=False
+        )
+        _assign(network.variables, self.variables)
+        if self.compile_config is not None:
+            try:
+                with keras.saving.custom_object_scope(custom):
+                    network.compile_from_config(self.compile_config)
+            except (TypeError, ValueError, AttributeError, ImportError):
+                return network
+            if self.optimizer_variables is not None:
+                network.optimizer.build(network.trainable_variables)
+                _assign(network.optimizer.variables, self.optimizer_variables)
+        return network
+
+
+def copy_network(network: keras.Model) -> keras.Model:
+    """Copy a network with its weights, compilation and optimizer state."""
+    return PackedNetwork(network).unpack()
+
+
+class PackedFunction:
+    """A function, stored by value where its module may be missing when it is loaded."""
+
+    def __init__(self, function: Any) -> None:
+        self.name = getattr(function, "__qualname__", repr(function))
+        self.module = getattr(function, "__module__", None)
+        self.code = cloudpickle.dumps(function)
+
+    def unpack(self) -> Any:
+        """Return the function, or a stand-in that says what is missing when it is called."""
+        try:
+            return cloudpickle.loads(self.code)
+        except (ImportError, AttributeError):
+            return MissingFunction(self)
+
+
+class MissingFunction:
+    """Stands for a function whose module could not be imported where it was unpickled."""
+
+    def __init__(self, packed: PackedFunction) -> None:
+        self.packed = packed
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError(
+            f"The function {self.packed.name!r} of module {self.packed.module!r} was not found "
+            "when this estimator was loaded. The fitted estimator predicts without it; to fit "
+            "again, make the module importable or pass the function with set_params."
+        )
+
+    def __repr__(self) -> str:
+        return f"<missing function {self.packed.module}.{self.packed.name}>"
+
+
+def pack(value: Any) -> Any:
+    """Replace networks and functions, at any depth of lists, tuples and dicts, by packed ones."""
+    if isinstance(value, keras.Model):
+        return PackedNetwork(value)
+    if isinstance(value, MissingFunction):
+        return value.packed
+    if isinstance(value, types.FunctionType | functools.partial):
+        return PackedFunction(value)
+    return _map(pack, value)
+
+
+def unpack(value: Any) -> Any:
+    """Undo :func:`pack`."""
+    if isinstance(value, PackedNetwork | PackedFunction):
+        return value.unpack()
+    return _map(unpack, value)
+
+
+def _map(function: Any, value: Any) -> Any:
+    if type(value) in (list, tuple):
+        return type(value)(function(item) for item in value)
+    if type(value) is dict:
+        return {key: function(item) for key, item in value.items()}
+    return value
+
+
+def _custom_classes(network: keras.Model) -> dict[str, type]:
+    parts = [network, *network._flatten_layers()]
+    if network.compiled:
+        parts += [network.optimizer, network.loss, *(network.metrics or [])]
+    classes = {type(part) for part in parts if hasattr(part, "get_config")}
+    return {
+        keras.saving.get_registered_name(cls): cls
+        for cls in classes
+        if not cls.__module__.startswith(("keras.", "wbce."))
+    }
+
+
+def _pickle_classes(classes: dict[str, type]) -> dict[str, bytes]:
+    return {name: cloudpickle.dumps(cls) for name, cls in classes.items()}
+
+
+def _unpickle_classes(pickled: dict[str, bytes]) -> dict[str, type]:
+    classes = {}
+    for name, code in pickled.items():
+        known = keras.saving.get_registered_object(name)
+        if known is None:
+            try:
+                known = cloudpickle.loads(code)
+            except (ImportError, AttributeError):
+                continue  # Keras says which class it misses
+        classes[name] = known
+        classes[name.rpartition(">")[2]] = known
+    return classes
+
+
+def _assign(variables: list[Any], values: list[Any]) -> None:
+    if len(variables) != len(values):
+        raise ValueError(
+            f"The stored network has {len(values)} variables, the rebuilt one {len(variables)}: "
+            "its class's get_config does not describe it completely."
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,0 +1,64 @@
+"""What watches a training: the validation rows, and the loss itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+
+class DivergenceCheck(keras.callbacks.Callback):
+    """Stop with an error that says what to try when the loss is no longer a number."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        loss = (logs or {}).get("loss", 0.0)
+        if not np.isfinite(loss):
+            rate = getattr(self.model.optimizer, "learning_rate", None)
+            now = "" if rate is None else f" (now {float(np.asarray(rate)):g})"
+            raise ValueError(
+                f"The training loss became {float(loss)} in epoch {epoch + 1}. Try a smaller "
+                f"learning rate, optimizer__learning_rate{now}; scale the columns of X, if the "
+                "network does not; clip gradients, optimizer__clipnorm=1."
+            )
+
+
+class ValidationScore(keras.callbacks.Callback):
+    """Score the validation rows after every epoch; keep the best weights and stop in time.
+
+    Parameters
+    ----------
+    score : callable
+        Returns the validation loss of the network as it stands, lower is better; None to take
+        ``val_loss``, the training loss of the validation rows.
+    patience : int or None
+        Epochs without a better score after which to stop. None scores every epoch and neither
+        stops nor goes back.
+    """
+
+    def __init__(self, score: Callable[[], float] | None, patience: int | None) -> None:
+        super().__init__()
+        self.score = score
+        self.patience = patience
+        self.best_score = np.inf
+        self.best_epoch = 0
+        self._best_weights: list[Any] | None = None
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        logs = {} if logs is None else logs
+        if self.score is None:
+            score = float(logs["val_loss"])
+        else:
+            score = logs["val_log_loss"] = self.score()
+        if score < self.best_score:
+            self.best_score, self.best_epoch = score, epoch + 1
+            if self.patience is not None:
+                self._best_weights = self.model.get_weights()
+        elif self.patience is not None and epoch + 1 - self.best_epoch >= self.patience:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        if self._best_weights is not None:
+            self.model.set_weights(self._best_weights)
+            self._best_weights = None
