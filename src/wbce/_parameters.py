@@ -33,8 +33,10 @@ def check_parameters(estimator: Any) -> None:
 
 
 def _check_gamma(gamma: Any) -> None:
-    if isinstance(gamma, bool) or not isinstance(gamma, int | float | np.number) or not (
-        0 <= gamma < np.inf
+    if (
+        isinstance(gamma, bool)
+        or not isinstance(gamma, int | float | np.number)
+        or not (0 <= gamma < np.inf)
     ):
         raise ValueError(
             f"gamma={gamma!r} is not allowed: pass a finite number, gamma >= 0 (0 is "
@@ -45,7 +47,9 @@ def _check_gamma(gamma: Any) -> None:
 def _check_threshold(threshold: Any) -> None:
     if threshold is None or (isinstance(threshold, str) and threshold == "auto"):
         return
-    allowed = "a number in [0, 1], 'auto' (best F1 on validation rows), or None (as the weights imply)"
+    allowed = (
+        "a number in [0, 1], 'auto' (best F1 on validation rows), or None (as the weights imply)"
+    )
     if isinstance(threshold, str):
         near = get_close_matches(threshold, ["auto"], 1)
         hint = f" Did you mean {near[0]!r}?" if near else ""

@@ -23,8 +23,8 @@ _NOISE = re.compile(
 def quiet_start() -> Iterator[None]:
     """Hold back TensorFlow's notes while it is imported; whatever is not such a note is passed on.
 
-    Sets ``TF_CPP_MIN_LOG_LEVEL`` to 2 (errors only) unless the user has set it; then the
-    user's wish holds and nothing is filtered.
+    ``TF_CPP_MIN_LOG_LEVEL`` is 2 (errors only) meanwhile, and taken back after. Where the user
+    has set it, that wish holds and nothing is filtered.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ or "tensorflow" in sys.modules:
         yield
@@ -42,6 +42,7 @@ def quiet_start() -> Iterator[None]:
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+            os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
             held.seek(0)
             for line in held:
                 if not _NOISE.match(line):

@@ -19,7 +19,7 @@ class Rows:
     ----------
     X, y : ndarray
         Inputs and labels as validated, not yet encoded for the network.
-    codes : ndarray of shape (n_samples,), or None
+    codes : ndarray of intp, shape (n_samples,), or None
         Class codes; None where a row has several labels.
     sample_weight : ndarray of shape (n_samples,)
         How many rows of the population each row stands for; above zero.
@@ -27,7 +27,7 @@ class Rows:
 
     X: NDArray[Any]
     y: NDArray[Any]
-    codes: NDArray[np.intp] | None
+    codes: Any
     sample_weight: NDArray[np.float64]
 
     def __len__(self) -> int:

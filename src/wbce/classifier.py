@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, log_expit, log_softmax, logit
-from sklearn.utils import check_random_state
+from scipy.special import expit, log_softmax, logit
 from sklearn.utils.validation import check_is_fitted
 
 from wbce import validation, weights
@@ -24,11 +21,9 @@ from wbce.losses import (
     Posterior,
     WeightedCrossentropy,
     keras_equivalent,
-    resolve_loss,
 )
 from wbce.losses._posterior import log_loss, two_columns
-from wbce.networks import InputScaling, build_mlp, start_bias
-from wbce.persistence import pack, unpack
+from wbce.networks import InputScaling, start_bias
 from wbce.training import DivergenceCheck, ValidationScore, batch_size_for, seeded
 
 DEFAULT_LOSS = "weighted_bce"
@@ -170,6 +165,17 @@ class WeightedKerasClassifier(SciKerasClassifier):
     (1000, 2)
     """
 
+    # What a fit leaves behind, some of it None for targets with several labels a row.
+    model_: Any
+    classes_: Any
+    history_: Any
+    _positive: int | None
+    _posterior: Any
+    _logit_function: Any
+    _output: Any
+    _cut: Any
+    _weight_so_far: tuple[float, int]
+
     def __init__(
         self,
         model: Any = None,
@@ -268,7 +274,7 @@ class WeightedKerasClassifier(SciKerasClassifier):
             epochs = self._pop_fit_argument("epochs", fit_arguments)
             seed = self._draw_seed()
             going_on = self.warm_start and hasattr(self, "model_")
-            vars(self).pop("_weight_so_far", None)
+            self.__dict__.pop("_weight_so_far", None)
             if not going_on:
                 self._forget()
 
@@ -360,7 +366,7 @@ class WeightedKerasClassifier(SciKerasClassifier):
             with seeded(seed):
                 self._build(rows, unweighted)
                 self._map_to_posterior(rows, unweighted, {})
-            self._choose_threshold(None, untrained=True)
+            self._choose_threshold(None)
         return self
 
     # ------------------------------------------------------------------ predicting
@@ -469,19 +475,19 @@ class WeightedKerasClassifier(SciKerasClassifier):
         float
         """
         check_is_fitted(self, "model_")
-        _, y = self._validate_data(y=y)
+        labels = self._validate_data(y=y)[1]
         predicted = self.predict(X)
         if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, y)
+            sample_weight = check_sample_weight(sample_weight, labels)
         if self._posterior is not None:
-            _warn_of_accuracy(y.ravel(), sample_weight)
-            y = y.ravel()
+            labels = labels.ravel()
+            _warn_of_accuracy(labels, sample_weight)
         routed = {
             name.removeprefix("score__"): value
-            for name, value in vars(self).items()
+            for name, value in self.__dict__.items()
             if name.startswith("score__")
         }
-        return self.scorer(y, predicted, sample_weight=sample_weight, **routed)
+        return self.scorer(labels, predicted, sample_weight=sample_weight, **routed)
 
     # ------------------------------------------------------------------ the steps of a fit
 
@@ -550,9 +556,7 @@ class WeightedKerasClassifier(SciKerasClassifier):
         }
         if not validation.enough_rows(counts, fraction):
             for why in (name for name, wanted in demanded.items() if wanted):
-                raise ValueError(
-                    validation.too_few_rows_message(why, counts, classes, fraction)
-                )
+                raise ValueError(validation.too_few_rows_message(why, counts, classes, fraction))
             return rows, None
         if not any(demanded.values()) and self.early_stopping is False:
             return rows, None
@@ -602,9 +606,7 @@ class WeightedKerasClassifier(SciKerasClassifier):
         return class_weights
 
     def _note_weights(self, class_weights: NDArray[np.float64]) -> None:
-        self.class_weight_ = dict(
-            zip(self.classes_.tolist(), class_weights.tolist(), strict=True)
-        )
+        self.class_weight_ = dict(zip(self.classes_.tolist(), class_weights.tolist(), strict=True))
         if self._positive is not None:
             ratio = class_weights[self._positive] / class_weights[1 - self._positive]
             self.pos_weight_ = float(ratio)
@@ -640,13 +642,13 @@ class WeightedKerasClassifier(SciKerasClassifier):
 
     def _build(self, train: Rows, class_weights: NDArray[np.float64]) -> None:
         """Build the network and compile it."""
-        held_back = {
-            name: vars(self).pop(name)
+        held_back: dict[str, Any] = {
+            name: self.__dict__.pop(name)
             for name in ("pos_label_", "pos_weight_", "class_weight_")
-            if name in vars(self)
+            if name in self.__dict__
         }  # the metadata that network functions see is SciKeras', no more
         network = self._new_network()
-        vars(self).update(held_back)
+        self.__dict__.update(held_back)
         self._check_model_compatibility(train.y)
         for layer in network.layers if self._network_function() is None else []:
             if isinstance(layer, InputScaling):
@@ -785,19 +787,17 @@ class WeightedKerasClassifier(SciKerasClassifier):
         log_proba = self._log_posterior(self._logit_function(X))
         return log_loss(log_proba, judge.codes, judge.sample_weight)
 
-    def _choose_threshold(self, judge: Rows | None, untrained: bool = False) -> None:
+    def _choose_threshold(self, judge: Rows | None) -> None:
         """Settle where to cut the posterior of the positive class."""
         self.threshold_ = self._cut = None
         if self._posterior is None or len(self.classes_) > 2:
             return
         sign = self._sign()
-        if isinstance(self.threshold, str) and not untrained:
+        if judge is not None and isinstance(self.threshold, str):
             X = self.feature_encoder_.transform(judge.X)
             log_odds = sign * self._posterior.log_odds(self._logit_function(X))
             positive = judge.codes == self._positive
-            self._cut, self.threshold_curve_ = best_f1_cut(
-                log_odds, positive, judge.sample_weight
-            )
+            self._cut, self.threshold_curve_ = best_f1_cut(log_odds, positive, judge.sample_weight)
         elif self.threshold is None or isinstance(self.threshold, str):
             implied = sign * float(logit(self._posterior.implied_threshold))
             self._cut = Cut(float(expit(implied)), implied)
@@ -816,7 +816,7 @@ class WeightedKerasClassifier(SciKerasClassifier):
         X, _ = self._validate_data(X)
         return self._logit_function(self.feature_encoder_.transform(X))
 
-    def _keras_outputs(self, X: ArrayLike, arguments: dict[str, Any]) -> Any:
+    def _keras_outputs(self, X: Any, arguments: dict[str, Any]) -> Any:
         arguments = dict(arguments)
         size = arguments.get("batch_size", getattr(self, "predict__batch_size", self.batch_size))
         arguments["batch_size"] = 1024 if size == "auto" else batch_size_for(len(X), size)
@@ -890,82 +890,6 @@ class WeightedKerasClassifier(SciKerasClassifier):
         self._note_weights(class_weights)
         return class_weights
 
-    # ------------------------------------------------------------------ what SciKeras asks for
-
-    def _compile_loss(self) -> Any:
-        if self.loss is None:
-            return None
-        loss = self._named_loss()
-        if loss is None:
-            return self.loss
-        if not self._has_one_label_a_row():
-            if self.loss == DEFAULT_LOSS:
-                return None  # the network function's own choice
-            raise ValueError(
-                f"loss={self.loss!r} is for one label a row, but y is {self.target_type_!r}. Pass a "
-                "Keras loss, such as 'binary_crossentropy', or a compiled network."
-            )
-        return loss
-
-    def _named_loss(self, name: Any = None) -> PointwiseLoss | None:
-        """Resolve `loss` to a loss of this package; None where it is Keras' own."""
-        routed = {
-            key.removeprefix("loss__"): value
-            for key, value in vars(self).items()
-            if key.startswith("loss__")
-        }
-        defaults = {
-            "gamma": self.gamma,
-            "label_smoothing": self.label_smoothing,
-            "from_logits": self.from_logits,
-        }
-        return resolve_loss(self.loss if name is None else name, defaults, routed)
-
-    def _built_in_network(self) -> Any:
-        n_classes = self.n_classes_
-        if not self._has_one_label_a_row():
-            raise ValueError(
-                f"The built-in network is for one label a row, but y is {self.target_type_!r}. "
-                "Pass a network as `model`."
-            )
-        return build_mlp(self.X_shape_[1:], 1 if n_classes == 2 else n_classes)
-
-    def _ensure_compiled_model(self) -> None:
-        if not self.model_.compiled and self.loss is None and self._has_one_label_a_row():
-            arguments = self._get_compile_kwargs()
-            arguments["loss"] = self._named_loss(DEFAULT_LOSS)
-            self.model_.compile(**arguments)
-        super()._ensure_compiled_model()
-
-    def _check_model_compatibility(self, y: Any) -> None:
-        """Refuse a compiled network that contradicts what the parameters say."""
-        ours = None if self.loss is None else self._named_loss()
-        if ours is None:
-            super()._check_model_compatibility(y)
-            return
-        expected = getattr(self, "n_outputs_expected_", None)
-        outputs = getattr(self.model_, "outputs", None)
-        if expected and outputs is not None and len(outputs) != expected:
-            raise ValueError(
-                f"Detected a Keras model input of size {expected}, but the network has "
-                f"{len(outputs)} outputs."
-            )
-        compiled = self.model_.loss
-        said = self.loss != DEFAULT_LOSS or self.label_smoothing != 0
-        if said and not _same_loss(ours, compiled):
-            raise ValueError(
-                f"loss={self.loss!r} (label_smoothing={self.label_smoothing}), but the model "
-                f"arrived compiled with {compiled!r}. Leave the network uncompiled, compile it with "
-                "compile_kwargs['loss'], or leave loss at its default."
-            )
-        if self._network_was_passed_compiled() and self.optimizer != "adam":
-            wanted = type(self._get_compile_kwargs()["optimizer"])
-            if not isinstance(self.model_.optimizer, wanted):
-                raise ValueError(
-                    f"optimizer={self.optimizer!r}, but the model arrived compiled with "
-                    f"{type(self.model_.optimizer).__name__}. Leave one of the two out."
-                )
-
     def _refuse_class_decisions(self) -> None:
         """Weights and thresholds need one label a row."""
         for name in ("class_weight", "pos_weight", "alpha", "threshold", "pos_label"):
@@ -978,62 +902,6 @@ class WeightedKerasClassifier(SciKerasClassifier):
                 )
 
     # ------------------------------------------------------------------ state
-
-    def _pop_fit_argument(self, name: str, arguments: dict[str, Any]) -> Any:
-        """Take an argument of ``fit``: the keyword, else ``fit__name``, else the parameter."""
-        routed = getattr(self, f"fit__{name}", getattr(self, name, None))
-        return arguments.pop(name, routed)
-
-    def _draw_seed(self) -> int:
-        """A seed for this fit; a RandomState is copied, so that the same one gives the same fit."""
-        if isinstance(self.random_state, np.random.RandomState):
-            generator = np.random.RandomState()
-            generator.set_state(self.random_state.get_state())
-        elif self.random_state is None:
-            generator = check_random_state(None)
-        else:
-            generator = check_random_state(self.random_state)
-        return int(generator.randint(2**31 - 1))
-
-    def _forget(self) -> None:
-        """Start anew: nothing of an earlier fit remains."""
-        for name in [n for n in vars(self) if n.endswith("_") and not n.startswith("__")]:
-            delattr(self, name)
-        for name in ("_posterior", "_cut", "_positive", "_weight_so_far", "_output"):
-            vars(self).pop(name, None)
-        self._logit_function = None
-        self.classes_ = None
-
-    @contextmanager
-    def _as_it_was_on_error(self) -> Iterator[None]:
-        before = dict(vars(self))
-        network = before.get("model_")
-        values = [] if network is None else [v.numpy() for v in network.variables]
-        try:
-            yield
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            for variable, value in zip(network.variables if values else [], values, strict=True):
-                variable.assign(value)
-            raise
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        if "_logit_function" in state:
-            state["_logit_function"] = None
-        return {name: pack(value) for name, value in state.items()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__({name: unpack(value) for name, value in state.items()})
-
-
-def _same_loss(ours: PointwiseLoss, compiled: Any) -> bool:
-    if type(ours) is not type(compiled):
-        return False
-    varying = ("name", "from_logits")
-    a, b = ours.get_config(), compiled.get_config()
-    return all(a[key] == b[key] for key in a if key not in varying)
 
 
 def _warn_of_accuracy(y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> None:

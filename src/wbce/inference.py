@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 from scipy.special import logit
 
+from wbce._backend import keras, tf
 from wbce.losses._logits import (
     UNRECOGNISED,
     check_consistent,

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
-from keras import layers, ops
 from numpy.typing import NDArray
+
+from wbce._backend import keras
+
+layers, ops = keras.layers, keras.ops
 
 Float64 = NDArray[np.float64]
 
 
 @keras.saving.register_keras_serializable("wbce")
-class InputScaling(layers.Layer):
+class InputScaling(keras.layers.Layer):
     """Standardise columns, and squash what lies far out.
 
     A column's values are centred and divided by their standard deviation, then mapped by
@@ -22,15 +24,13 @@ class InputScaling(layers.Layer):
     """
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make room for a mean and a scale for every column."""
         shape = (input_shape[-1],)
-        self.mean = self.add_weight(
-            name="mean", shape=shape, initializer="zeros", trainable=False
-        )
-        self.scale = self.add_weight(
-            name="scale", shape=shape, initializer="ones", trainable=False
-        )
+        self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
+        self.scale = self.add_weight(name="scale", shape=shape, initializer="ones", trainable=False)
 
     def call(self, inputs: Any) -> Any:
+        """Scale and squash."""
         x = (inputs - self.mean) * self.scale
         # Clipped, or the square of a value far out would overflow; and not rsqrt, which rounds
         # differently at the end of an array.

@@ -13,8 +13,8 @@ import types
 from typing import Any
 
 import cloudpickle
-import keras
 
+from wbce._backend import keras
 
 
 class PackedNetwork:
@@ -102,6 +102,7 @@ class MissingFunction:
         self.packed = packed
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Say what is missing."""
         raise RuntimeError(
             f"The function {self.packed.name!r} of module {self.packed.module!r} was not found "
             "when this estimator was loaded. The fitted estimator predicts without it; to fit "

@@ -45,9 +45,7 @@ def validation_counts(counts: NDArray[np.intp], fraction: float) -> NDArray[np.i
 def enough_rows(counts: NDArray[np.intp], fraction: float) -> bool:
     """Whether every class can give ``MIN_ROWS_PER_CLASS`` rows and keep as many for training."""
     held = validation_counts(counts, fraction)
-    return bool(
-        held.min() >= MIN_ROWS_PER_CLASS and (counts - held).min() >= MIN_ROWS_PER_CLASS
-    )
+    return bool(held.min() >= MIN_ROWS_PER_CLASS and (counts - held).min() >= MIN_ROWS_PER_CLASS)
 
 
 def too_few_rows_message(

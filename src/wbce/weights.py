@@ -54,7 +54,7 @@ def class_counts(y: NDArray[np.intp], n_classes: int, sample_weight: Vector) -> 
     >>> class_counts(np.array([0, 0, 1]), 2, np.array([1.0, 2.0, 0.5]))
     array([3. , 0.5])
     """
-    return np.bincount(y, weights=sample_weight, minlength=n_classes)
+    return np.bincount(y, weights=sample_weight, minlength=n_classes).astype(np.float64)
 
 
 def class_weight_vector(

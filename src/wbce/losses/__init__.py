@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-from wbce._quiet import quiet_start
-
-with quiet_start():  # the first import of TensorFlow, and its first look for a GPU
-    import tensorflow
-
-    tensorflow.config.list_physical_devices()
-
 from wbce.losses._base import PointwiseLoss
 from wbce.losses._crossentropy import WeightedCrossentropy
 from wbce.losses._focal import Focal

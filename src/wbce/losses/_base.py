@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from keras import losses, ops
 from numpy.typing import ArrayLike, NDArray
 
+from wbce._backend import keras
 from wbce.losses._logits import logits_from
+
+ops = keras.ops
 
 Float64 = NDArray[np.float64]
 
 
-class PointwiseLoss(losses.Loss):
+class PointwiseLoss(keras.losses.Loss):
     """A loss that is a sum over rows, each a function of that row's logits.
 
     A subclass states :meth:`own_class_loss`, the loss of a row as a function of the logarithm of

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-
+from wbce._backend import keras
 from wbce.losses._base import Float64, PointwiseLoss
 
 

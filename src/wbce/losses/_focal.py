@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
-from keras import ops
 from numpy.typing import ArrayLike
 from scipy.special import log_expit, logsumexp
 
+from wbce._backend import keras
 from wbce.losses._base import Float64, PointwiseLoss
 
 
@@ -85,7 +84,7 @@ class Focal(PointwiseLoss):
         self.gamma = float(gamma)
 
     def own_class_loss(self, log_p: Any, log_rest: Any) -> Any:
-        return -ops.exp(self.gamma * log_rest) * log_p
+        return -keras.ops.exp(self.gamma * log_rest) * log_p
 
     def log_odds(self, z: Float64) -> Float64:
         return _log_inverse_slope(z, self.gamma) - _log_inverse_slope(-z, self.gamma)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-from keras import losses
-
+from wbce._backend import keras
 from wbce.losses._base import PointwiseLoss
 from wbce.losses._crossentropy import WeightedCrossentropy
 from wbce.losses._focal import Focal
+
+losses = keras.losses
 
 _CROSSENTROPIES = (
     losses.BinaryCrossentropy,

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras import ops
+from wbce._backend import keras
+
+ops = keras.ops
 
 _PASSED_THROUGH = {"Identity", "Cast", "Reshape", "Squeeze", "ExpandDims", "StopGradient"}
 _ACTIVATIONS = {"Sigmoid": "sigmoid", "Softmax": "softmax"}

@@ -6,8 +6,7 @@ import inspect
 from difflib import get_close_matches
 from typing import Any
 
-import keras
-
+from wbce._backend import keras
 from wbce.losses._base import PointwiseLoss
 from wbce.losses._crossentropy import WeightedCrossentropy
 from wbce.losses._focal import Focal

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
+
+from wbce._backend import keras
 
 
 class DivergenceCheck(keras.callbacks.Callback):

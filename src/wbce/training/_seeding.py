@@ -6,25 +6,31 @@ import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
-from tensorflow.python.eager import context as eager_context
+
+from wbce._backend import tf
 
 _LOCK = threading.RLock()
 
 
+def _eager_context() -> Any:
+    from tensorflow.python.eager import context  # TensorFlow has no public way to its generator
+
+    return context.context()
+
+
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Start Python's, NumPy's and TensorFlow's global generators from ``seed``; put them back after.
+    """Start the global generators of Python, NumPy and TensorFlow from ``seed``, then restore them.
 
     Keras draws the seeds of initialisers and dropout from Python's generator, and its shuffling
     from TensorFlow's. They are global to the process: one fit at a time draws from them.
     """
     with _LOCK:
         python_state, numpy_state = random.getstate(), np.random.get_state()
-        # TensorFlow has no public way to read its generator.
-        context = eager_context.context()
+        context = _eager_context()
         tensorflow_state = {k: vars(context)[k] for k in ("_seed", "_rng") if k in vars(context)}
         random.seed(seed)
         np.random.seed(seed)

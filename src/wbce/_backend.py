@@ -1,0 +1,15 @@
+"""Keras, TensorFlow and SciKeras, started without their messages, for every other module."""
+
+from __future__ import annotations
+
+from wbce._quiet import quiet_start
+
+with quiet_start():
+    import keras
+    import tensorflow as tf
+    from scikeras.utils.transformers import ClassifierLabelEncoder
+    from scikeras.wrappers import BaseWrapper, KerasClassifier
+
+    tf.config.list_physical_devices()  # the first look for a GPU has messages of its own
+
+__all__ = ["BaseWrapper", "ClassifierLabelEncoder", "KerasClassifier", "keras", "tf"]

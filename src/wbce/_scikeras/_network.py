@@ -1,0 +1,184 @@
+"""The network: built, compiled with the right loss, trained and asked by Keras' own methods."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from wbce._backend import KerasClassifier, keras
+from wbce.losses import PointwiseLoss, resolve_loss
+from wbce.networks import build_mlp
+from wbce.persistence import copy_network
+
+DEFAULT_LOSS = "weighted_bce"
+
+
+class Network(KerasClassifier):
+    """From parameters to a compiled network, and the calls of Keras."""
+
+    _fit_callbacks: list[Any]
+
+    def _check_model_param(self) -> Callable[..., keras.Model]:
+        """Return what builds the network: SciKeras' rule, any callable, or the built-in one."""
+        if isinstance(self.model, keras.Model):
+            return functools.partial(copy_network, self.model)
+        if self._network_function() is None:
+            return self._built_in_network
+        if callable(self.model) and not isinstance(self.model, type):
+            if hasattr(self, "_keras_build_fn"):
+                return super()._check_model_param()
+            return self.model
+        return super()._check_model_param()
+
+    def _get_compile_kwargs(self) -> dict[str, Any]:
+        """SciKeras' compile arguments with a loss of this package in place of its name."""
+        loss = self._compile_loss()
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)
+        if loss is None or isinstance(loss, PointwiseLoss):
+            for name in [n for n in vars(view) if n.startswith("loss__")]:
+                delattr(view, name)
+        view.loss = loss
+        return KerasClassifier._get_compile_kwargs(view)
+
+    def _new_network(self) -> keras.Model:
+        """Build the network and see that it is compiled, with a loss and an optimizer."""
+        self._random_state = None  # seeds are set by the caller, without SciKeras' switches
+        network = self._build_keras_model()
+        if not isinstance(network, keras.Model):
+            raise TypeError(
+                f"`model` returned {type(network).__name__}; it must return a keras.Model."
+            )
+        self.model_ = network
+        self._ensure_compiled_model()
+        return network
+
+    def _network_was_passed_compiled(self) -> bool:
+        return isinstance(self.model, keras.Model) and bool(self.model.compiled)
+
+    def _compile_loss(self) -> Any:
+        if self.loss is None:
+            return None
+        loss = self._named_loss()
+        if loss is None:
+            return self.loss
+        if not self._has_one_label_a_row():
+            if self.loss == DEFAULT_LOSS:
+                return None  # the network function's own choice
+            raise ValueError(
+                f"loss={self.loss!r} is for one label a row, but y is {self.target_type_!r}. Pass "
+                "a Keras loss, such as 'binary_crossentropy', or a compiled network."
+            )
+        return loss
+
+    def _named_loss(self, name: Any = None) -> PointwiseLoss | None:
+        """Resolve `loss` to a loss of this package; None where it is Keras' own."""
+        routed = {
+            key.removeprefix("loss__"): value
+            for key, value in self.__dict__.items()
+            if key.startswith("loss__")
+        }
+        defaults = {
+            "gamma": self.gamma,
+            "label_smoothing": self.label_smoothing,
+            "from_logits": self.from_logits,
+        }
+        return resolve_loss(self.loss if name is None else name, defaults, routed)
+
+    def _built_in_network(self) -> Any:
+        n_classes = self.n_classes_
+        if not self._has_one_label_a_row():
+            raise ValueError(
+                f"The built-in network is for one label a row, but y is {self.target_type_!r}. "
+                "Pass a network as `model`."
+            )
+        return build_mlp(self.X_shape_[1:], 1 if n_classes == 2 else n_classes)
+
+    def _ensure_compiled_model(self) -> None:
+        if not self.model_.compiled and self.loss is None and self._has_one_label_a_row():
+            arguments = self._get_compile_kwargs()
+            arguments["loss"] = self._named_loss(DEFAULT_LOSS)
+            self.model_.compile(**arguments)
+        super()._ensure_compiled_model()
+
+    def _check_model_compatibility(self, y: Any) -> None:
+        """Refuse a compiled network that contradicts what the parameters say."""
+        ours = None if self.loss is None else self._named_loss()
+        if ours is None:
+            super()._check_model_compatibility(y)
+            return
+        expected = getattr(self, "n_outputs_expected_", None)
+        outputs = getattr(self.model_, "outputs", None)
+        if expected and outputs is not None and len(outputs) != expected:
+            raise ValueError(
+                f"Detected a Keras model input of size {expected}, but the network has "
+                f"{len(outputs)} outputs."
+            )
+        compiled = self.model_.loss
+        said = self.loss != DEFAULT_LOSS or self.label_smoothing != 0
+        if said and not _same_loss(ours, compiled):
+            raise ValueError(
+                f"loss={self.loss!r} (label_smoothing={self.label_smoothing}), but the model "
+                f"arrived compiled with {compiled!r}. Leave the network uncompiled, compile it "
+                "with compile_kwargs['loss'], or leave loss at its default."
+            )
+        if self._network_was_passed_compiled() and self.optimizer != "adam":
+            wanted = type(self._get_compile_kwargs()["optimizer"])
+            if not isinstance(self.model_.optimizer, wanted):
+                raise ValueError(
+                    f"optimizer={self.optimizer!r}, but the model arrived compiled with "
+                    f"{type(self.model_.optimizer).__name__}. Leave one of the two out."
+                )
+
+    @contextmanager
+    def _callbacks_around(self, ours: list[keras.callbacks.Callback]) -> Iterator[None]:
+        """Fresh callbacks from the parameters, ours first, for the time of a training."""
+        self._initialize_callbacks()
+        self._fit_callbacks = [*ours, *self._fit_callbacks]
+        try:
+            yield
+        finally:
+            del self._fit_callbacks, self._predict_callbacks
+
+    def _keras_predict(self, X: Any, arguments: dict[str, Any]) -> Any:
+        """Call Keras' own ``predict`` with the routed arguments; X is validated."""
+        self._initialize_callbacks()
+        try:
+            return self._predict_raw(X, **arguments)
+        finally:
+            del self._fit_callbacks, self._predict_callbacks
+
+    def _wants_keras_predict(self, arguments: dict[str, Any]) -> bool:
+        """Whether the user asks for something that only Keras' ``predict`` does."""
+        if arguments or any(n.startswith("predict__") for n in self.__dict__):
+            return True
+        return isinstance(self.callbacks, dict | list | type | keras.callbacks.Callback) and any(
+            _hears_predictions(callback) for callback in _flat(self.callbacks)
+        )
+
+
+def _same_loss(ours: PointwiseLoss, compiled: Any) -> bool:
+    if type(ours) is not type(compiled):
+        return False
+    varying = ("name", "from_logits")
+    a, b = ours.get_config(), compiled.get_config()
+    return all(a[key] == b[key] for key in a if key not in varying)
+
+
+def _flat(callbacks: Any) -> Iterator[Any]:
+    if isinstance(callbacks, dict):
+        callbacks = list(callbacks.values())
+    if isinstance(callbacks, list):
+        for callback in callbacks:
+            yield from _flat(callback)
+    else:
+        yield callbacks
+
+
+def _hears_predictions(callback: Any) -> bool:
+    cls = callback if isinstance(callback, type) else type(callback)
+    base = keras.callbacks.Callback
+    hooks = [h for h in dir(base) if h.startswith("on_predict")]
+    return any(getattr(cls, hook, None) is not getattr(base, hook) for hook in hooks)

@@ -1,0 +1,66 @@
+"""What an estimator holds: forgotten before a fit, restored after an error, packed for pickling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from wbce._backend import KerasClassifier
+from wbce.persistence import pack, unpack
+
+
+class State(KerasClassifier):
+    """Fitted state and where it starts from."""
+
+    def _pop_fit_argument(self, name: str, arguments: dict[str, Any]) -> Any:
+        """Take an argument of ``fit``: the keyword, else ``fit__name``, else the parameter."""
+        routed = getattr(self, f"fit__{name}", getattr(self, name, None))
+        return arguments.pop(name, routed)
+
+    def _draw_seed(self) -> int:
+        """A seed for this fit; a RandomState is copied, so that the same one gives the same fit."""
+        if isinstance(self.random_state, np.random.RandomState):
+            generator = np.random.RandomState()
+            generator.set_state(self.random_state.get_state())
+        elif self.random_state is None:
+            generator = check_random_state(None)
+        else:
+            generator = check_random_state(self.random_state)
+        return int(generator.randint(2**31 - 1))
+
+    def _forget(self) -> None:
+        """Start anew: nothing of an earlier fit remains."""
+        for name in [n for n in self.__dict__ if n.endswith("_") and not n.startswith("__")]:
+            delattr(self, name)
+        for name in ("_posterior", "_cut", "_positive", "_weight_so_far", "_output"):
+            self.__dict__.pop(name, None)
+        self._logit_function = None
+        self.classes_ = None
+
+    @contextmanager
+    def _as_it_was_on_error(self) -> Iterator[None]:
+        before = dict(self.__dict__)
+        network = before.get("model_")
+        variables = [] if network is None else network.variables
+        values = [variable.numpy() for variable in variables]
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+            raise
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "_logit_function" in state:
+            state["_logit_function"] = None
+        return {name: pack(value) for name, value in state.items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__({name: unpack(value) for name, value in state.items()})

@@ -1,0 +1,127 @@
+"""X and y as scikit-learn wants them checked, with messages that say what to do."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from wbce._backend import ClassifierLabelEncoder, KerasClassifier, keras
+
+
+class Validation(KerasClassifier):
+    """Checks of rows and labels, and the encoders learnt from them."""
+
+    X_shape_: tuple[int, ...]
+    X_dtype_: np.dtype[Any]
+
+    def _validate_data(
+        self,
+        X: Any = None,
+        y: Any = None,
+        reset: bool = False,
+        y_numeric: bool = False,
+        same_dtype: bool = False,
+    ) -> tuple[Any, Any]:
+        """Check rows and labels; with ``reset`` remember their shapes and types."""
+        if X is not None:
+            X = self._validate_X(X, reset=reset, same_dtype=same_dtype)
+        if y is not None:
+            y = self._validate_y(y, reset=reset, same_dtype=same_dtype)
+        if X is not None and y is not None:
+            check_consistent_length(X, y)
+        return X, y
+
+    def _validate_X(self, X: Any, *, reset: bool, same_dtype: bool) -> NDArray[Any]:
+        name = type(self).__name__
+        if issparse(X):
+            raise TypeError(
+                f"Sparse data was passed for X ({type(X).__name__}), but {name} needs a dense "
+                "array. Use X.toarray(), or reduce it first, for instance with TruncatedSVD."
+            )
+        n_dimensions = getattr(X, "ndim", 2)
+        if not reset and n_dimensions > 1 and n_dimensions != len(self.X_shape_):
+            raise ValueError(
+                f"X has {n_dimensions} dimensions, but this {name} is expecting "
+                f"{len(self.X_shape_)} dimensions in X."
+            )
+        try:
+            X = validate_data(
+                self, X, reset=reset, dtype="numeric", accept_sparse=False, allow_nd=True
+            )
+        except ValueError as error:
+            if "could not convert string" in str(error) or "bytes/strings" in str(error):
+                raise ValueError(
+                    f"X has values that are not numbers ({error}). Turn text and categories into "
+                    "numbers first, in a Pipeline: OneHotEncoder or OrdinalEncoder of "
+                    "scikit-learn, by a ColumnTransformer."
+                ) from error
+            raise
+        if X.dtype.kind == "f" and X.dtype.itemsize > 4 and X.size:
+            largest = float(np.abs(X).max())
+            if largest > np.finfo(keras.backend.floatx()).max:
+                raise ValueError(
+                    f"X contains {largest:g}, a value too large for {keras.backend.floatx()}. "
+                    "Rescale or clip that column, or take its logarithm."
+                )
+        if reset:
+            self.X_dtype_, self.X_shape_ = X.dtype, X.shape
+            self.n_features_in_ = X.shape[1]
+        elif X.shape[1:] != self.X_shape_[1:]:
+            raise ValueError(
+                f"X has shape {X.shape[1:]}, but this {name} is expecting X of shape "
+                f"{self.X_shape_[1:]}"
+            )
+        elif same_dtype and not np.can_cast(X.dtype, self.X_dtype_, "same_kind"):
+            raise ValueError(
+                f"Got X with dtype {X.dtype}, but this {name} expected {self.X_dtype_} and "
+                f"casting from {X.dtype} to {self.X_dtype_} is not safe!"
+            )
+        return X
+
+    def _validate_y(self, y: Any, *, reset: bool, same_dtype: bool) -> NDArray[Any]:
+        name = type(self).__name__
+        y = check_array(y, ensure_2d=False, allow_nd=False, dtype=None, input_name="y")
+        if reset:
+            check_classification_targets(y)
+            self.target_type_ = self._type_of_target(y)
+            self.y_dtype_, self.y_ndim_ = y.dtype, y.ndim
+            if y.ndim == 2 and y.shape[1] == 1:
+                warnings.warn(
+                    "A column-vector y was passed when a 1d array was expected. Please change "
+                    "the shape of y to (n_samples,), for example using ravel().",
+                    DataConversionWarning,
+                    stacklevel=4,
+                )
+            return y
+        if same_dtype and not np.can_cast(y.dtype, self.y_dtype_, "same_kind"):
+            raise ValueError(
+                f"Got y with dtype {y.dtype}, but this {name} expected {self.y_dtype_} and "
+                f"casting from {y.dtype} to {self.y_dtype_} is not safe!"
+            )
+        if y.ndim != self.y_ndim_:
+            raise ValueError(
+                f"y has {y.ndim} dimensions, but this {name} is expecting {self.y_ndim_} "
+                "dimensions in y."
+            )
+        return y
+
+    def _has_one_label_a_row(self) -> bool:
+        """Whether the fitted target encoder gives each row one class, two classes or more."""
+        encoder = self.target_encoder_
+        return isinstance(encoder, ClassifierLabelEncoder) and getattr(
+            encoder, "_target_type", None
+        ) in ("binary", "multiclass")
+
+    def _fit_encoders(self, X: Any, y: Any) -> None:
+        for encoder, values in (("target_encoder", y), ("feature_encoder", X)):
+            fitted = getattr(self, encoder).fit(values)
+            setattr(self, f"{encoder}_", fitted)
+            self.__dict__.update(getattr(fitted, "get_metadata", dict)())
