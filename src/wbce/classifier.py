@@ -283,7 +283,7 @@ class WeightedKerasClassifier(SciKerasClassifier):
             class_weights = self._weigh(train)
             with seeded(seed):
                 if not going_on:
-                    self._build(train, class_weights)
+                    self._build(train)
                 self._map_to_posterior(train, class_weights, fit_arguments)
                 if not going_on:
                     self._start(train)
@@ -332,7 +332,7 @@ class WeightedKerasClassifier(SciKerasClassifier):
             class_weights = self._weigh_part(rows)
             with seeded(seed):
                 if first:
-                    self._build(rows, class_weights)
+                    self._build(rows)
                 self._map_to_posterior(rows, class_weights, fit_arguments)
                 if first:
                     self._start(rows)
@@ -362,9 +362,15 @@ class WeightedKerasClassifier(SciKerasClassifier):
             seed = self._draw_seed()
             self._forget()
             rows = self._fit_rows(X, y, None, reset=True)
-            unweighted = np.ones(0 if rows.codes is None else len(self.classes_))
+            unweighted = np.ones(0)
+            if rows.codes is not None:
+                unweighted = np.ones(len(self.classes_))
+                self._find_positive(
+                    weights.class_counts(rows.codes, len(self.classes_), rows.sample_weight)
+                )
+                self._note_weights(unweighted)
             with seeded(seed):
-                self._build(rows, unweighted)
+                self._build(rows, copied=False)
                 self._map_to_posterior(rows, unweighted, {})
             self._choose_threshold(None)
         return self
@@ -507,11 +513,34 @@ class WeightedKerasClassifier(SciKerasClassifier):
         if not self._has_one_label_a_row():
             return Rows(X, y, None, population)
         if len(self.classes_) < 2:
-            raise ValueError(
-                f"y has one class, {self.classes_[0]!r}, in the {len(y)} rows with any weight; "
-                "two classes or more are needed."
-            )
+            if self.model is None and self._network_function() is None:
+                self._refuse_one_class(y)
+            return Rows(X, y, None, population)
+        self._check_two_class_parameters()
         return Rows(X, y, self._codes(y), population)
+
+    def _refuse_one_class(self, y: NDArray[Any]) -> None:
+        """Refuse labels of one class; for Keras' own losses, which SciKeras fits, warn."""
+        message = (
+            f"y has one class, {self.classes_.tolist()[0]!r}, in the {len(y)} rows with any "
+            "weight; two classes or more are needed."
+        )
+        if not hasattr(self, "model_") or isinstance(self.model_.loss, PointwiseLoss):
+            raise ValueError(message)
+        warn_once(f"{message} The network learns a constant.", ImbalanceWarning, stacklevel=5)
+
+    def _check_two_class_parameters(self) -> None:
+        """Refuse what has a meaning for two classes only."""
+        for name, instead in (
+            ("pos_label", "leave it None"),
+            ("threshold", "leave it None: the most probable class under the class weights"),
+        ):
+            value = getattr(self, name)
+            if value is not None and len(self.classes_) > 2:
+                raise ValueError(
+                    f"{name}={value!r} needs two classes, but y has {len(self.classes_)}: "
+                    f"{self.classes_.tolist()}. For more, {instead}."
+                )
 
     def _codes(self, y: NDArray[Any]) -> NDArray[np.intp]:
         encoded = np.asarray(self.target_encoder_.transform(y))
@@ -548,7 +577,7 @@ class WeightedKerasClassifier(SciKerasClassifier):
         if passed is not None:
             return rows, self._validated(passed)
         codes = np.zeros(len(rows), dtype=np.intp) if rows.codes is None else rows.codes
-        classes = ["any"] if rows.codes is None else list(self.classes_)
+        classes = ["any"] if rows.codes is None else self.classes_.tolist()
         counts = np.bincount(codes, minlength=len(classes))
         demanded = {
             'threshold="auto"': isinstance(self.threshold, str),
@@ -594,7 +623,7 @@ class WeightedKerasClassifier(SciKerasClassifier):
             positive=positive,
         )
         if weights.favours_majority(class_weights, counts):
-            rare, frequent = (self.classes_[f(counts)] for f in (np.argmin, np.argmax))
+            rare, frequent = (self.classes_.tolist()[f(counts)] for f in (np.argmin, np.argmax))
             warn_once(
                 f"The class weights favour the more frequent class {frequent!r} over {rare!r}: "
                 "rare rows count even less than without weights. To favour the rare class use "
@@ -615,16 +644,6 @@ class WeightedKerasClassifier(SciKerasClassifier):
         """Find the code of the positive class; None for more than two classes."""
         labels = self.classes_.tolist()
         if len(labels) > 2:
-            if self.pos_label is not None:
-                raise ValueError(
-                    f"pos_label={self.pos_label!r} needs two classes, but y has {len(labels)}: "
-                    f"{labels}."
-                )
-            if self.threshold is not None:
-                raise ValueError(
-                    f"threshold={self.threshold!r} needs two classes, but y has {len(labels)}. "
-                    "Leave threshold=None: the most probable class under the class weights."
-                )
             self._positive = None
             return None
         if self.pos_label is not None:
@@ -640,14 +659,14 @@ class WeightedKerasClassifier(SciKerasClassifier):
         self.pos_label_ = self.classes_[self._positive]
         return self._positive
 
-    def _build(self, train: Rows, class_weights: NDArray[np.float64]) -> None:
+    def _build(self, train: Rows, copied: bool = True) -> None:
         """Build the network and compile it."""
         held_back: dict[str, Any] = {
             name: self.__dict__.pop(name)
             for name in ("pos_label_", "pos_weight_", "class_weight_")
             if name in self.__dict__
         }  # the metadata that network functions see is SciKeras', no more
-        network = self._new_network()
+        network = self._new_network(copied)
         self.__dict__.update(held_back)
         self._check_model_compatibility(train.y)
         for layer in network.layers if self._network_function() is None else []:
@@ -661,6 +680,8 @@ class WeightedKerasClassifier(SciKerasClassifier):
         """Find out what the network's output means, and the way from it to the posterior."""
         self._posterior = None
         if train.codes is None:
+            if self._has_one_label_a_row():
+                self._refuse_one_class(train.y)
             return
         loss = keras_equivalent(self.model_.loss)
         if self._logit_function is None and not self._read_logits(train):
@@ -774,7 +795,8 @@ class WeightedKerasClassifier(SciKerasClassifier):
         """Rows as Keras takes them; weights that are all one are left out."""
         X = self.feature_encoder_.transform(rows.X)
         y = self.target_encoder_.transform(rows.y)
-        return X, y, None if (row_weights == 1).all() else row_weights
+        unweighted = self.class_weight is self.pos_weight is self.alpha is None
+        return X, y, None if unweighted and (row_weights == 1).all() else row_weights
 
     def _validation_scorer(self, judge: Rows | None) -> ValidationScore | None:
         if judge is None or self.early_stopping is False:
@@ -909,7 +931,7 @@ def _warn_of_accuracy(y: NDArray[Any], sample_weight: NDArray[np.float64] | None
     shares = np.bincount(codes, weights=sample_weight, minlength=2)
     shares = shares / shares.sum()
     if 0 < shares.min() < 0.2:
-        majority = labels[int(np.argmax(shares))]
+        majority = labels.tolist()[int(np.argmax(shares))]
         warn_once(
             f"score is accuracy, and {shares.max():.1%} of these rows are {majority!r}: answering "
             f"{majority!r} always scores {shares.max():.3f}. Pass scoring='average_precision', "

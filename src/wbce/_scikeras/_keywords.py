@@ -20,6 +20,8 @@ _PREFIXES = (*BaseWrapper._routing_prefixes, "callbacks", "score")
 class Keywords(KerasClassifier):
     """Which keywords an estimator takes."""
 
+    build_fn: Any = None  # SciKeras' old name for `model`
+
     def _take_keywords(self, keywords: dict[str, Any]) -> None:
         """Store routed parameters and arguments of the network function; refuse all others."""
         known = [p for p in inspect.signature(type(self).__init__).parameters if p != "self"]
@@ -37,8 +39,9 @@ class Keywords(KerasClassifier):
                 f"model__{name}, or as {name} where `model` is a function that names it."
             )
         self.__dict__.update(keywords)
-        if keywords:
-            self._user_params = set(keywords)
+        arguments = {n for n in keywords if not _is_routed(n) and n not in _SCIKERAS_KEYWORDS}
+        if arguments:
+            self._user_params = arguments
 
     def _network_function(self) -> Any:
         """What builds the network: a function, a method of a subclass, or None."""

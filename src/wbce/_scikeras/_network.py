@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from scikeras.utils import loss_name
 
 from wbce._backend import KerasClassifier, keras
 from wbce.losses import PointwiseLoss, resolve_loss
@@ -23,7 +24,7 @@ class Network(KerasClassifier):
     def _check_model_param(self) -> Callable[..., keras.Model]:
         """Return what builds the network: SciKeras' rule, any callable, or the built-in one."""
         if isinstance(self.model, keras.Model):
-            return functools.partial(copy_network, self.model)
+            return lambda: self.model
         if self._network_function() is None:
             return self._built_in_network
         if callable(self.model) and not isinstance(self.model, type):
@@ -40,17 +41,22 @@ class Network(KerasClassifier):
         if loss is None or isinstance(loss, PointwiseLoss):
             for name in [n for n in vars(view) if n.startswith("loss__")]:
                 delattr(view, name)
-        view.loss = loss
+        view.loss = _classes_of_names(loss)
         return KerasClassifier._get_compile_kwargs(view)
 
-    def _new_network(self) -> keras.Model:
-        """Build the network and see that it is compiled, with a loss and an optimizer."""
+    def _new_network(self, copied: bool) -> keras.Model:
+        """Build the network and see that it is compiled, with a loss and an optimizer.
+
+        A network that was passed is copied where it will be trained.
+        """
         self._random_state = None  # seeds are set by the caller, without SciKeras' switches
         network = self._build_keras_model()
         if not isinstance(network, keras.Model):
             raise TypeError(
                 f"`model` returned {type(network).__name__}; it must return a keras.Model."
             )
+        if network is self.model and copied:
+            network = copy_network(network)
         self.model_ = network
         self._ensure_compiled_model()
         return network
@@ -105,10 +111,6 @@ class Network(KerasClassifier):
 
     def _check_model_compatibility(self, y: Any) -> None:
         """Refuse a compiled network that contradicts what the parameters say."""
-        ours = None if self.loss is None else self._named_loss()
-        if ours is None:
-            super()._check_model_compatibility(y)
-            return
         expected = getattr(self, "n_outputs_expected_", None)
         outputs = getattr(self.model_, "outputs", None)
         if expected and outputs is not None and len(outputs) != expected:
@@ -117,6 +119,10 @@ class Network(KerasClassifier):
                 f"{len(outputs)} outputs."
             )
         compiled = self.model_.loss
+        ours = None if self.loss is None else self._named_loss()
+        if ours is None:
+            _check_keras_loss(self.loss, compiled)
+            return
         said = self.loss != DEFAULT_LOSS or self.label_smoothing != 0
         if said and not _same_loss(ours, compiled):
             raise ValueError(
@@ -165,6 +171,28 @@ def _same_loss(ours: PointwiseLoss, compiled: Any) -> bool:
     varying = ("name", "from_logits")
     a, b = ours.get_config(), compiled.get_config()
     return all(a[key] == b[key] for key in a if key not in varying)
+
+
+def _classes_of_names(loss: Any) -> Any:
+    """Keras' loss classes in place of their names: only classes take routed parameters."""
+    if isinstance(loss, list | tuple):
+        return type(loss)(_classes_of_names(item) for item in loss)
+    if isinstance(loss, dict):
+        return {key: _classes_of_names(item) for key, item in loss.items()}
+    if isinstance(loss, str):
+        found = keras.losses.get(loss)
+        return type(found) if isinstance(found, keras.losses.Loss) else loss
+    return loss
+
+
+def _check_keras_loss(given: Any, compiled: Any) -> None:
+    """Raise if a Keras loss was asked for and the network was compiled with another."""
+    one_each = all(isinstance(loss, str | type | keras.losses.Loss) for loss in (given, compiled))
+    if given is not None and one_each and loss_name(given) != loss_name(compiled):
+        raise ValueError(
+            f"loss={given!r} but model compiled with {compiled!r}. Data may not match loss "
+            "function! Leave one of the two out."
+        )
 
 
 def _flat(callbacks: Any) -> Iterator[Any]:

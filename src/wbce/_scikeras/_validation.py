@@ -52,6 +52,7 @@ class Validation(KerasClassifier):
                 f"X has {n_dimensions} dimensions, but this {name} is expecting "
                 f"{len(self.X_shape_)} dimensions in X."
             )
+        numeric = getattr(getattr(X, "dtype", None), "kind", "f") not in "OUS"
         try:
             X = validate_data(
                 self, X, reset=reset, dtype="numeric", accept_sparse=False, allow_nd=True
@@ -66,11 +67,13 @@ class Validation(KerasClassifier):
             raise
         if X.dtype.kind == "f" and X.dtype.itemsize > 4 and X.size:
             largest = float(np.abs(X).max())
-            if largest > np.finfo(keras.backend.floatx()).max:
+            if largest > float(np.finfo(keras.backend.floatx()).max):
                 raise ValueError(
                     f"X contains {largest:g}, a value too large for {keras.backend.floatx()}. "
                     "Rescale or clip that column, or take its logarithm."
                 )
+        if not numeric:
+            X = X.astype(keras.backend.floatx())
         if reset:
             self.X_dtype_, self.X_shape_ = X.dtype, X.shape
             self.n_features_in_ = X.shape[1]

@@ -67,6 +67,6 @@ def _check_keras_name(name: str) -> None:
         near = get_close_matches(name, [*LOSSES, "binary_crossentropy"], 1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(
-            f"loss={name!r} is not known.{hint} Known here: {sorted(LOSSES)}. A wbce.losses "
+            f"Could not interpret loss={name!r}.{hint} Known here: {sorted(LOSSES)}. A wbce.losses "
             "class or instance and every Keras loss are allowed too."
         ) from None

