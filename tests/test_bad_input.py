@@ -121,7 +121,7 @@ PARAMETERS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:Exception encountered when calling Dense")
+@pytest.mark.filterwarnings("ignore::UserWarning:keras.*")
 @pytest.mark.parametrize("case", PARAMETERS)
 def test_parameters(case):
     parameters, message = PARAMETERS[case]
@@ -236,7 +236,7 @@ def test_other_columns_at_prediction():
     with pytest.raises(ValueError, match="dimensions in X"):
         model.predict(X[:, :, None])
     for bad in (with_value(np.nan), with_value(np.inf), X + 1j):
-        with pytest.raises(ValueError, match="NaN|infinity|Complex"):
+        with pytest.raises(ValueError, match=r"NaN|infinity|Complex"):
             clf().fit(X, Y).predict(bad)
 
 

@@ -95,6 +95,19 @@ class PackedFunction:
             return MissingFunction(self)
 
 
+class PackedObject:
+    """A loss or metric of a user's class: the class by value, and its configuration."""
+
+    def __init__(self, value: Any) -> None:
+        self.cls = PackedFunction(type(value))
+        self.config = value.get_config()
+
+    def unpack(self) -> Any:
+        """Rebuild the object; a stand-in for its class says what is missing, if it is."""
+        cls = self.cls.unpack()
+        return cls if isinstance(cls, MissingFunction) else cls.from_config(self.config)
+
+
 class MissingFunction:
     """Stands for a function whose module could not be imported where it was unpickled."""
 
@@ -121,12 +134,14 @@ def pack(value: Any) -> Any:
         return value.packed
     if isinstance(value, types.FunctionType | functools.partial):
         return PackedFunction(value)
+    if isinstance(value, keras.losses.Loss | keras.metrics.Metric) and _is_users(type(value)):
+        return PackedObject(value)
     return _map(pack, value)
 
 
 def unpack(value: Any) -> Any:
     """Undo :func:`pack`."""
-    if isinstance(value, PackedNetwork | PackedFunction):
+    if isinstance(value, PackedNetwork | PackedFunction | PackedObject):
         return value.unpack()
     return _map(unpack, value)
 
@@ -144,11 +159,11 @@ def _custom_classes(network: keras.Model) -> dict[str, type]:
     if network.compiled:
         parts += [network.optimizer, network.loss, *(network.metrics or [])]
     classes = {type(part) for part in parts if hasattr(part, "get_config")}
-    return {
-        keras.saving.get_registered_name(cls): cls
-        for cls in classes
-        if not cls.__module__.startswith(("keras.", "wbce."))
-    }
+    return {keras.saving.get_registered_name(cls): cls for cls in classes if _is_users(cls)}
+
+
+def _is_users(cls: type) -> bool:
+    return not cls.__module__.startswith(("keras.", "wbce."))
 
 
 def _pickle_classes(classes: dict[str, type]) -> dict[str, bytes]:

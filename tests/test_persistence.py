@@ -1,0 +1,198 @@
+"""Round trips: every way to copy or store, and processes that know nothing of the builder."""
+
+import copy
+import pickle
+import subprocess
+import sys
+
+import cloudpickle
+import joblib
+import keras
+import numpy as np
+import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from wbce import WeightedKerasClassifier
+from wbce.persistence import MissingFunction, PackedNetwork, copy_network
+
+
+def by_joblib(model, tmp_path):
+    joblib.dump(model, tmp_path / "model.joblib")
+    return joblib.load(tmp_path / "model.joblib")
+
+
+WAYS = {
+    "pickle": lambda model, _: pickle.loads(pickle.dumps(model)),
+    "cloudpickle": lambda model, _: pickle.loads(cloudpickle.dumps(model)),
+    "joblib": by_joblib,
+    "deepcopy": lambda model, _: copy.deepcopy(model),
+}
+
+
+def local_network():
+    return lambda meta: keras.Sequential(
+        [
+            keras.Input((meta["n_features_in_"],)),
+            keras.layers.Dense(6, "relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.2),
+            keras.layers.Dense(1, "sigmoid"),
+        ]
+    )
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("network", [None, "function"])
+def test_round_trips_are_bit_identical(abalone, tmp_path, way, network):
+    X, y = abalone
+    model = WeightedKerasClassifier(
+        model=local_network() if network else None,
+        class_weight="balanced",
+        threshold="auto",
+        validation_split=0.2,
+        epochs=3,
+        random_state=0,
+    )
+    unfitted = WAYS[way](model, tmp_path)
+    model.fit(X, y)
+    for original in (model, make_pipeline(StandardScaler(), model).fit(X, y)):
+        twin = WAYS[way](original, tmp_path)
+        np.testing.assert_array_equal(twin.predict_proba(X), original.predict_proba(X))
+        np.testing.assert_array_equal(twin.predict(X), original.predict(X))
+        np.testing.assert_array_equal(twin.decision_function(X), original.decision_function(X))
+    np.testing.assert_array_equal(
+        unfitted.fit(X, y).predict_proba(X), model.fit(X, y).predict_proba(X)
+    )
+
+
+def test_training_goes_on_where_it_was(abalone):
+    X, y = abalone
+    model = WeightedKerasClassifier(local_network(), random_state=0)
+    model.partial_fit(X, y)
+    twin = pickle.loads(pickle.dumps(model))
+    model.partial_fit(X, y)
+    twin.partial_fit(X, y)
+    np.testing.assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
+    assert len(twin.history_["loss"]) == 2
+
+
+_NEW_PROCESS = """
+import pickle, sys, numpy as np
+with open(sys.argv[1], "rb") as file:
+    model = pickle.load(file)
+X = np.load(sys.argv[2])
+np.save(sys.argv[3], np.column_stack([model.predict_proba(X), model.decision_function(X)]))
+"""
+
+_BUILDER = """
+import keras
+
+def build(meta):
+    return keras.Sequential(
+        [keras.Input((meta["n_features_in_"],)), keras.layers.Dense(4), keras.layers.Dense(1)]
+    )
+"""
+
+
+@pytest.mark.parametrize("where", ["a function of this test", "a module that is missing"])
+def test_a_process_that_never_saw_the_builder(abalone, tmp_path, monkeypatch, where):
+    X, y = abalone
+    function = local_network()
+    if where == "a module that is missing":
+        (tmp_path / "builder_module.py").write_text(_BUILDER)
+        monkeypatch.syspath_prepend(str(tmp_path))
+        from builder_module import build as function
+    model = WeightedKerasClassifier(function, epochs=2, random_state=0, pos_weight=4).fit(X, y)
+    expected = np.column_stack([model.predict_proba(X), model.decision_function(X)])
+    files = [tmp_path / name for name in ("model.pkl", "X.npy", "out.npy")]
+    files[0].write_bytes(pickle.dumps(model))
+    np.save(files[1], X)
+    run = subprocess.run(
+        [sys.executable, "-I", "-c", _NEW_PROCESS, *map(str, files)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stderr == ""  # none of TensorFlow's messages either
+    np.testing.assert_array_equal(np.load(files[2]), expected)
+
+
+def test_a_missing_function_says_so_when_it_is_needed(abalone, tmp_path, monkeypatch):
+    X, y = abalone
+    (tmp_path / "gone_module.py").write_text(_BUILDER)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import gone_module
+
+    state = pickle.dumps(WeightedKerasClassifier(gone_module.build, epochs=1).fit(X, y))
+    monkeypatch.undo()
+    monkeypatch.delitem(sys.modules, "gone_module")
+    model = pickle.loads(state)
+    assert isinstance(model.model, MissingFunction)
+    assert "gone_module.build" in repr(model.model)
+    assert model.predict(X).shape == y.shape
+    with pytest.raises(RuntimeError, match="'build' of module 'gone_module' was not found"):
+        model.fit(X, y)
+    again = pickle.loads(pickle.dumps(model))
+    assert "gone_module.build" in repr(again.model)
+
+
+def test_no_training_row_is_stored(abalone):
+    X, y = abalone
+    X = X.copy()
+    X[:, 0] = 123456.789
+    model = WeightedKerasClassifier(local_network(), epochs=1, random_state=0).fit(X, y)
+    state = pickle.dumps(model)
+    assert np.float64(123456.789).tobytes() not in state
+    assert np.float32(123456.789).tobytes() not in state
+
+
+def test_custom_layers_and_losses_travel_along(abalone):
+    X, y = abalone
+
+    class Doubled(keras.layers.Dense):
+        def call(self, inputs):
+            return 2 * super().call(inputs)
+
+    class OwnLoss(keras.losses.BinaryCrossentropy):
+        pass
+
+    def build(meta):
+        inputs = keras.Input((meta["n_features_in_"],))
+        hidden = Doubled(3)(inputs)
+        return keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(hidden))
+
+    model = WeightedKerasClassifier(build, loss=OwnLoss(), epochs=1, random_state=0).fit(X, y)
+    twin = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
+    assert twin.partial_fit(X, y)
+
+
+def test_networks_are_copied_with_their_optimizer():
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    network.compile("adam", "mse")
+    network.fit(np.ones((8, 2)), np.ones(8), verbose=0)
+    twin = copy_network(network)
+    assert int(twin.optimizer.iterations) == int(network.optimizer.iterations) == 1
+    for one in (network, twin):
+        one.fit(np.ones((8, 2)), np.ones(8), verbose=0, shuffle=False)
+    for a, b in zip(network.get_weights(), twin.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_network_without_a_configuration_is_refused():
+    class Opaque(keras.Model):
+        def __init__(self, thing):
+            super().__init__()
+            self.dense = keras.layers.Dense(1)
+            self.thing = thing
+
+        def call(self, inputs):
+            return self.dense(inputs)
+
+    network = Opaque(object())
+    network(np.ones((1, 2)))
+    with pytest.raises(TypeError, match="get_config"):
+        PackedNetwork(network)
