@@ -27,12 +27,6 @@ def table(name):
 
 
 @pytest.fixture(scope="session")
-def yeast():
-    """1,484 rows, 51 positive (1 in 29)."""
-    return table("yeast5")
-
-
-@pytest.fixture(scope="session")
 def abalone():
     """731 rows, 42 positive (1 in 17)."""
     return table("abalone9_18")

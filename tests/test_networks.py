@@ -1,0 +1,83 @@
+import keras
+import numpy as np
+import pytest
+
+from wbce.networks import InputScaling, build_mlp, output_bias, start_bias
+
+
+def scaled(X, weight=None):
+    layer = InputScaling()
+    layer.build(X.shape)
+    layer.fit(X, np.ones(len(X)) if weight is None else weight)
+    return np.asarray(layer(X.astype("float32")))
+
+
+def test_columns_are_standardised_and_squashed():
+    rng = np.random.default_rng(0)
+    X = rng.normal([5, -1e6, 1e-9], [2, 1e3, 1e-12], size=(500, 3))
+    z = (X - X.mean(0)) / X.std(0)
+    expected = (z / np.sqrt(1 + (z / 3) ** 2))[:, 0]
+    np.testing.assert_allclose(scaled(X)[:, 0], expected, rtol=1e-4, atol=1e-6)
+    assert np.abs(scaled(X)).max() < 3
+    np.testing.assert_allclose(scaled(X).std(0), 0.9, atol=0.1)
+
+
+def test_scaling_is_of_the_weighted_rows():
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    w = np.arange(30) % 4
+    repeated = np.repeat(X, w, axis=0)
+    a, b = InputScaling(), InputScaling()
+    for layer, rows, weight in ((a, X, w), (b, repeated, np.ones(len(repeated)))):
+        layer.build(rows.shape)
+        layer.fit(rows, weight)
+    for v, u in zip(a.get_weights(), b.get_weights(), strict=True):
+        np.testing.assert_allclose(v, u, rtol=1e-6)
+
+
+def test_constant_columns_become_zero():
+    X = np.column_stack([np.full(50, 7e8), np.zeros(50), np.full(50, 0.1), np.arange(50.0)])
+    assert (scaled(X)[:, :3] == 0).all()
+    assert scaled(X)[:, 3].std() > 0.5
+
+
+def test_values_far_out_stay_finite():
+    X = np.random.default_rng(0).normal(size=(50, 1))
+    layer = InputScaling()
+    layer.build(X.shape)
+    layer.fit(X, np.ones(50))
+    far = np.array([[3e38], [-3e38]], dtype="float32")
+    np.testing.assert_allclose(np.asarray(layer(far)).ravel(), [3, -3], rtol=1e-5)
+
+
+def test_the_built_in_network_is_plain_keras():
+    network = build_mlp((4, 2), 3)
+    assert network.output_shape == (None, 3)
+    assert network(np.ones((5, 4, 2))).shape == (5, 3)
+    twin = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(network))
+    assert twin.count_params() == network.count_params()
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        [keras.layers.Dense(1)],
+        [keras.layers.Dense(1, "sigmoid")],
+        [keras.layers.Dense(1), keras.layers.Activation("sigmoid")],
+        [keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])],
+    ],
+)
+def test_the_output_bias_is_found(end):
+    network = keras.Sequential([keras.Input((2,)), *end])
+    start_bias(network, np.array([-2.5]))
+    assert np.asarray(output_bias(network)) == pytest.approx(-2.5)
+    start_bias(network, np.array([9.0]))  # no longer zero: left alone
+    assert np.asarray(output_bias(network)) == pytest.approx(-2.5)
+
+
+def test_networks_without_a_plain_output_bias_are_left_alone():
+    for end in (keras.layers.Dense(1, use_bias=False), keras.layers.BatchNormalization()):
+        network = keras.Sequential([keras.Input((1,)), end])
+        before = [w.copy() for w in network.get_weights()]
+        start_bias(network, np.array([-2.5]))
+        for w, v in zip(before, network.get_weights(), strict=True):
+            np.testing.assert_array_equal(w, v)
