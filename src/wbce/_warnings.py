@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 class ImbalanceWarning(UserWarning):
@@ -21,3 +25,20 @@ def warn_once(message: str, category: type[Warning], stacklevel: int = 3) -> Non
     if category not in _shown:
         warnings.warn(message, category, stacklevel=stacklevel)
         _shown.add(category)
+
+
+def warn_of_accuracy(y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> None:
+    """Warn where the minority is under 20 %, and say what the constant majority would score."""
+    labels, codes = np.unique(y, return_inverse=True)
+    shares = np.bincount(codes, weights=sample_weight, minlength=2)
+    shares = shares / shares.sum()
+    if 0 < shares.min() < 0.2:
+        majority = labels.tolist()[int(np.argmax(shares))]
+        warn_once(
+            f"score is accuracy, and {shares.max():.1%} of these rows are {majority!r}: answering "
+            f"{majority!r} always scores {shares.max():.3f}. Pass scoring='average_precision', "
+            "'neg_log_loss' or an F1 scorer instead (for labels other than 0 and 1: "
+            "make_scorer(f1_score, pos_label=...)).",
+            ImbalanceWarning,
+            stacklevel=4,
+        )

@@ -16,11 +16,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from wbce._backend import BaseWrapper
 from wbce._scikeras._keywords import Keywords
-from wbce._scikeras._network import Network
+from wbce._scikeras._network import DEFAULT_LOSS, Network
 from wbce._scikeras._state import State
 from wbce._scikeras._validation import Validation
 
-__all__ = ["SciKerasClassifier"]
+__all__ = ["DEFAULT_LOSS", "SciKerasClassifier"]
 
 
 class _MixinsFirst(type):

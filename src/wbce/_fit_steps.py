@@ -1,0 +1,442 @@
+"""The steps of a fit, each a method with the name of what it does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, logit
+
+from wbce import validation, weights
+from wbce._rows import Rows, check_sample_weight
+from wbce._scikeras import SciKerasClassifier
+from wbce._warnings import ClassWeightWarning, ImbalanceWarning, warn_once
+from wbce.decisions import Cut, best_f1_cut
+from wbce.inference import blank_rows, output_logits
+from wbce.losses import PointwiseLoss, Posterior, WeightedCrossentropy, keras_equivalent
+from wbce.losses._posterior import log_loss, two_columns
+from wbce.networks import InputScaling, start_bias
+from wbce.training import DivergenceCheck, ValidationScore, batch_size_for
+
+
+class FitSteps(SciKerasClassifier):
+    """What `fit` and `partial_fit` do, step by step."""
+
+    # What a fit leaves behind, some of it None for targets with several labels a row.
+    model_: Any
+    classes_: Any
+    history_: Any
+    _positive: int | None
+    _posterior: Any
+    _logit_function: Any
+    _output: Any
+    _cut: Any
+    _weight_so_far: tuple[float, int]
+
+    # ------------------------------------------------------------------ the steps of a fit
+
+    def _fit_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
+        """Validate rows, drop those without weight, learn the labels."""
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        X, y = self._validate_data(X, y, reset=reset, same_dtype=not reset)
+        population = check_sample_weight(sample_weight, X)
+        if not population.all():
+            kept = population > 0
+            X, y, population = X[kept], y[kept], population[kept]
+        if reset:
+            self._fit_encoders(X, y)
+        if not self._has_one_label_a_row():
+            return Rows(X, y, None, population)
+        if len(self.classes_) < 2:
+            if self.model is None and self._network_function() is None:
+                self._refuse_one_class(y)
+            return Rows(X, y, None, population)
+        self._check_two_class_parameters()
+        return Rows(X, y, self._codes(y), population)
+
+    def _refuse_one_class(self, y: NDArray[Any]) -> None:
+        """Refuse labels of one class; for Keras' own losses, which SciKeras fits, warn."""
+        message = (
+            f"y has one class, {self.classes_.tolist()[0]!r}, in the {len(y)} rows with any "
+            "weight; two classes or more are needed."
+        )
+        if not hasattr(self, "model_") or isinstance(self.model_.loss, PointwiseLoss):
+            raise ValueError(message)
+        warn_once(f"{message} The network learns a constant.", ImbalanceWarning, stacklevel=5)
+
+    def _check_two_class_parameters(self) -> None:
+        """Refuse what has a meaning for two classes only."""
+        for name, instead in (
+            ("pos_label", "leave it None"),
+            ("threshold", "leave it None: the most probable class under the class weights"),
+        ):
+            value = getattr(self, name)
+            if value is not None and len(self.classes_) > 2:
+                raise ValueError(
+                    f"{name}={value!r} needs two classes, but y has {len(self.classes_)}: "
+                    f"{self.classes_.tolist()}. For more, {instead}."
+                )
+
+    def _codes(self, y: NDArray[Any]) -> NDArray[np.intp]:
+        encoded = np.asarray(self.target_encoder_.transform(y))
+        if encoded.ndim == 2 and encoded.shape[1] > 1:
+            return encoded.argmax(axis=1)
+        return encoded.ravel().astype(np.intp)
+
+    def _passed_rows(
+        self, X_val: Any, y_val: Any, sample_weight_val: Any, arguments: dict[str, Any]
+    ) -> tuple[Any, Any, Any] | None:
+        """Gather validation rows from whichever way they were passed."""
+        data = self._pop_fit_argument("validation_data", arguments)
+        if data is not None:
+            if X_val is not None:
+                raise ValueError("Pass X_val and y_val, or validation_data, not both.")
+            if not isinstance(data, list | tuple) or len(data) not in (2, 3):
+                raise ValueError(
+                    "validation_data is (X_val, y_val) or (X_val, y_val, sample_weight_val)."
+                )
+            X_val, y_val, sample_weight_val = (*data, None)[:3]
+        if X_val is None and y_val is None:
+            if sample_weight_val is not None:
+                raise ValueError("sample_weight_val was passed without X_val and y_val.")
+            return None
+        if X_val is None or y_val is None:
+            missing = "X_val" if X_val is None else "y_val"
+            raise ValueError(f"X_val and y_val go together; {missing} is missing.")
+        return X_val, y_val, sample_weight_val
+
+    def _split(
+        self, rows: Rows, passed: tuple[Any, Any, Any] | None, fraction: float, seed: int
+    ) -> tuple[Rows, Rows | None]:
+        """Set aside the rows that judge."""
+        if passed is not None:
+            return rows, self._validated(passed)
+        codes = np.zeros(len(rows), dtype=np.intp) if rows.codes is None else rows.codes
+        classes = ["any"] if rows.codes is None else self.classes_.tolist()
+        counts = np.bincount(codes, minlength=len(classes))
+        demanded = {
+            'threshold="auto"': isinstance(self.threshold, str),
+            "early_stopping=True": self.early_stopping is True,
+        }
+        if not validation.enough_rows(counts, fraction):
+            for why in (name for name, wanted in demanded.items() if wanted):
+                raise ValueError(validation.too_few_rows_message(why, counts, classes, fraction))
+            return rows, None
+        if not any(demanded.values()) and self.early_stopping is False:
+            return rows, None
+        train, judge = validation.stratified_split(codes, len(classes), fraction, seed)
+        return rows.take(train), rows.take(judge)
+
+    def _validated(self, passed: tuple[Any, Any, Any]) -> Rows:
+        X, y = self._validate_data(passed[0], passed[1])
+        population = check_sample_weight(passed[2], X, "sample_weight_val")
+        codes = None
+        if self._has_one_label_a_row():
+            unknown = sorted(set(y.ravel().tolist()) - set(self.classes_.tolist()), key=str)
+            if unknown:
+                raise ValueError(
+                    f"y_val has labels that y does not have: {unknown}. The labels in y are "
+                    f"{self.classes_.tolist()}."
+                )
+            codes = self._codes(y)
+        judge = Rows(X, y, codes, population)
+        return judge.take(np.flatnonzero(population > 0))
+
+    def _weigh(self, train: Rows) -> NDArray[np.float64]:
+        """Find the positive class and the weight of every class."""
+        if train.codes is None:
+            self._refuse_class_decisions()
+            return np.ones(0)
+        counts = weights.class_counts(train.codes, len(self.classes_), train.sample_weight)
+        positive = self._find_positive(counts)
+        class_weights = weights.class_weight_vector(
+            counts,
+            self.classes_.tolist(),
+            class_weight=self.class_weight,
+            pos_weight=self.pos_weight,
+            alpha=self.alpha,
+            positive=positive,
+        )
+        if weights.favours_majority(class_weights, counts):
+            rare, frequent = (self.classes_.tolist()[f(counts)] for f in (np.argmin, np.argmax))
+            warn_once(
+                f"The class weights favour the more frequent class {frequent!r} over {rare!r}: "
+                "rare rows count even less than without weights. To favour the rare class use "
+                'class_weight="balanced", a pos_weight above 1, or an alpha above 0.5.',
+                ClassWeightWarning,
+                stacklevel=4,
+            )
+        self._note_weights(class_weights)
+        return class_weights
+
+    def _note_weights(self, class_weights: NDArray[np.float64]) -> None:
+        self.class_weight_ = dict(zip(self.classes_.tolist(), class_weights.tolist(), strict=True))
+        if self._positive is not None:
+            ratio = class_weights[self._positive] / class_weights[1 - self._positive]
+            self.pos_weight_ = float(ratio)
+
+    def _find_positive(self, counts: NDArray[np.float64]) -> int | None:
+        """Find the code of the positive class; None for more than two classes."""
+        labels = self.classes_.tolist()
+        if len(labels) > 2:
+            self._positive = None
+            return None
+        if self.pos_label is not None:
+            if self.pos_label not in labels:
+                raise ValueError(
+                    f"pos_label={self.pos_label!r} is not a label of y; those are {labels}."
+                )
+            self._positive = labels.index(self.pos_label)
+        elif set(labels) in ({0, 1}, {-1, 1}):
+            self._positive = 1
+        else:
+            self._positive = 0 if counts[0] < counts[1] else 1
+        self.pos_label_ = self.classes_[self._positive]
+        return self._positive
+
+    def _build(self, train: Rows, copied: bool = True) -> None:
+        """Build the network and compile it."""
+        held_back: dict[str, Any] = {
+            name: self.__dict__.pop(name)
+            for name in ("pos_label_", "pos_weight_", "class_weight_")
+            if name in self.__dict__
+        }  # the metadata that network functions see is SciKeras', no more
+        network = self._new_network(copied)
+        self.__dict__.update(held_back)
+        self._check_model_compatibility(train.y)
+        for layer in network.layers if self._network_function() is None else []:
+            if isinstance(layer, InputScaling):
+                X = self.feature_encoder_.transform(train.X)
+                layer.fit(X.reshape(len(X), -1), train.sample_weight)
+
+    def _map_to_posterior(
+        self, train: Rows, class_weights: NDArray[np.float64], arguments: dict[str, Any]
+    ) -> None:
+        """Find out what the network's output means, and the way from it to the posterior."""
+        self._posterior = None
+        if train.codes is None:
+            if self._has_one_label_a_row():
+                self._refuse_one_class(train.y)
+            return
+        loss = keras_equivalent(self.model_.loss)
+        if self._logit_function is None and not self._read_logits(train):
+            self._refuse_class_decisions()
+            return
+        class_weights = class_weights * self._keras_class_weight(arguments)
+        if loss is None:
+            if self.calibrate and np.ptp(class_weights) > 0:
+                raise ValueError(
+                    f"loss={self.model_.loss!r} has no known map from a weighted network's output "
+                    "to probabilities. Use a loss that has one ('weighted_bce', 'focal', a Keras "
+                    "cross-entropy), drop the class weights, or set calibrate=False."
+                )
+            loss, class_weights = WeightedCrossentropy(), np.ones(len(class_weights))
+        if loss.class_weight is not None:
+            if len(loss.class_weight) != len(class_weights):
+                raise ValueError(
+                    f"The loss has {len(loss.class_weight)} class weights, but y has "
+                    f"{len(class_weights)} classes."
+                )
+            if np.ptp(class_weights) > 0:
+                raise ValueError(
+                    "The loss has class weights of its own, and the estimator has others. Keep "
+                    "class_weight, pos_weight or alpha of the estimator, or the loss's own."
+                )
+        self._posterior = Posterior(loss, class_weights)
+
+    def _read_logits(self, train: Rows) -> bool:
+        """Recognise the network's output; False where it is none that classes can be read off."""
+        ours = isinstance(self.model_.loss, PointwiseLoss)
+        sample = blank_rows(self.feature_encoder_.transform(train.X[:1]))
+        logits = output_logits(
+            self.model_, sample, len(self.classes_), from_logits=self.from_logits, strict=ours
+        )
+        if logits is None:
+            return False
+        if ours:
+            self.model_.loss.from_logits = logits.output_is_logits
+        self._logit_function = logits
+        self._output = sample, len(self.classes_), logits.output_is_logits
+        return True
+
+    def _keras_class_weight(self, arguments: dict[str, Any]) -> NDArray[np.float64]:
+        """Class weights that go straight to Keras' ``fit``, by code."""
+        given = arguments.get("class_weight", getattr(self, "fit__class_weight", None)) or {}
+        return np.array([float(given.get(k, 1.0)) for k in range(len(self.classes_))])
+
+    def _start(self, train: Rows) -> None:
+        """Start the output bias where the posterior is the base rate."""
+        if self._posterior is None or isinstance(self.model_.loss, list | dict):
+            return
+        counts = weights.class_counts(train.codes, len(self.classes_), train.sample_weight)
+        untrained = self.model_.optimizer is None or int(self.model_.optimizer.iterations) == 0
+        if untrained and counts.all():
+            logits = self._posterior.logits_of(counts / counts.sum())
+            if self._logit_function.n_outputs == 2 and len(counts) == 2:
+                logits = np.array([-logits[0] / 2, logits[0] / 2])
+            start_bias(self.model_, logits)
+
+    def _train(
+        self,
+        train: Rows,
+        judge: Rows | None,
+        *,
+        epochs: int,
+        arguments: dict[str, Any],
+        initial_epoch: int = 0,
+    ) -> None:
+        """Run Keras' ``fit``, watched by the validation rows."""
+        arguments = dict(arguments)
+        initial_epoch = arguments.pop("initial_epoch", initial_epoch)
+        batch_size = self._pop_fit_argument("batch_size", arguments)
+        arguments["batch_size"] = batch_size_for(len(train), batch_size)
+        if judge is not None and self._keras_validates():
+            arguments["validation_data"] = self._encoded(judge, judge.sample_weight)
+        X, y, row_weights = self._encoded(train, self._training_weights(train))
+        scorer = self._validation_scorer(judge)
+        with self._callbacks_around([DivergenceCheck(), *([scorer] if scorer else [])]):
+            self._fit_keras_model(
+                X,
+                y,
+                sample_weight=row_weights,
+                warm_start=initial_epoch > 0,
+                epochs=epochs,
+                initial_epoch=initial_epoch,
+                validation_split=0.0,
+                **arguments,
+            )
+        self.n_iter_ = len(self.history_["loss"]) - initial_epoch
+        self.best_epoch_ = initial_epoch + self.n_iter_
+        if scorer is not None:
+            self.best_epoch_, self.validation_score_ = scorer.best_epoch, scorer.best_score
+        elif judge is not None and self._posterior is not None:
+            self.validation_score_ = self._log_loss(judge)
+
+    def _training_weights(self, train: Rows) -> NDArray[np.float64]:
+        if train.codes is None:
+            return train.sample_weight / train.sample_weight.mean()
+        class_weights = np.array([self.class_weight_[k] for k in self.classes_.tolist()])
+        if hasattr(self, "_weight_so_far"):  # parts of a stream share one scale
+            return train.sample_weight * class_weights[train.codes]
+        return weights.row_weights(train.codes, class_weights, train.sample_weight)
+
+    def _keras_validates(self) -> bool:
+        """Whether anything looks at Keras' own validation: it takes as long as the training."""
+        ours = self._posterior is not None and isinstance(self.model_.loss, PointwiseLoss)
+        heard = (self.callbacks, self.metrics, getattr(self, "fit__callbacks", None), self.verbose)
+        return not ours or any(heard)
+
+    def _encoded(self, rows: Rows, row_weights: NDArray[np.float64]) -> tuple[Any, Any, Any]:
+        """Rows as Keras takes them; weights that are all one are left out."""
+        X = self.feature_encoder_.transform(rows.X)
+        y = self.target_encoder_.transform(rows.y)
+        unweighted = self.class_weight is self.pos_weight is self.alpha is None
+        return X, y, None if unweighted and (row_weights == 1).all() else row_weights
+
+    def _validation_scorer(self, judge: Rows | None) -> ValidationScore | None:
+        if judge is None or self.early_stopping is False:
+            return None
+        score = None if self._posterior is None else (lambda: self._log_loss(judge))
+        return ValidationScore(score, self.n_iter_no_change)
+
+    def _log_loss(self, judge: Rows) -> float:
+        X = self.feature_encoder_.transform(judge.X)
+        log_proba = self._log_posterior(self._logit_function(X))
+        return log_loss(log_proba, judge.codes, judge.sample_weight)
+
+    def _choose_threshold(self, judge: Rows | None) -> None:
+        """Settle where to cut the posterior of the positive class."""
+        self.threshold_ = self._cut = None
+        if self._posterior is None or len(self.classes_) > 2:
+            return
+        sign = self._sign()
+        if judge is not None and isinstance(self.threshold, str):
+            X = self.feature_encoder_.transform(judge.X)
+            log_odds = sign * self._posterior.log_odds(self._logit_function(X))
+            positive = judge.codes == self._positive
+            self._cut, self.threshold_curve_ = best_f1_cut(log_odds, positive, judge.sample_weight)
+        elif self.threshold is None or isinstance(self.threshold, str):
+            implied = sign * float(logit(self._posterior.implied_threshold))
+            self._cut = Cut(float(expit(implied)), implied)
+        else:
+            self._cut = Cut.at(self.threshold)
+        self.threshold_ = self._cut.probability
+
+    def _log_posterior(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        if z.ndim == 1:
+            return two_columns(self._posterior.log_odds(z))
+        return self._posterior.log_proba(z)
+
+    def _sign(self) -> int:
+        """+1 where the positive class is ``classes_[1]``, the one that logits speak of."""
+        return 1 if self._positive == 1 else -1
+
+    # ------------------------------------------------------------------ parts of a stream
+
+    def _check_parts_suffice(self, arguments: dict[str, Any]) -> None:
+        for name in ("epochs", "initial_epoch"):
+            if name in arguments:
+                raise TypeError(
+                    f"Invalid argument `{name}` to `partial_fit`: it trains one epoch, from the "
+                    "current one on."
+                )
+        strategy = weights.needs_all_rows(self.class_weight, self.pos_weight)
+        if strategy is not None:
+            raise ValueError(
+                f"{strategy} is computed from all rows, and partial_fit sees a part. Pass the "
+                "weights as numbers: class_weight={label: weight}, pos_weight=number or alpha."
+            )
+        if isinstance(self.threshold, str):
+            raise ValueError(
+                'threshold="auto" is chosen on validation rows, and partial_fit has none. Pass a '
+                "number, or None to decide as the weights imply."
+            )
+
+    def _remember_classes(self, classes: ArrayLike | None, first: bool) -> None:
+        if first:
+            self.classes_ = None if classes is None else np.unique(np.asarray(classes))
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"classes={classes!r} differs from the first call's {self.classes_.tolist()}."
+            )
+
+    def _weigh_part(self, rows: Rows) -> NDArray[np.float64]:
+        """Class weights as numbers, on a scale with mean one over all rows seen so far."""
+        if rows.codes is None:
+            self._refuse_class_decisions()
+            return np.ones(0)
+        if not hasattr(self, "_positive"):
+            self._find_positive(
+                weights.class_counts(rows.codes, len(self.classes_), rows.sample_weight)
+            )
+        relative = weights.class_weight_vector(
+            np.ones(len(self.classes_)),
+            self.classes_.tolist(),
+            class_weight=self.class_weight,
+            pos_weight=self.pos_weight,
+            alpha=self.alpha,
+            positive=self._positive,
+        )
+        weight, n_rows = getattr(self, "_weight_so_far", (0.0, 0))
+        weight += float((rows.sample_weight * relative[rows.codes]).sum())
+        self._weight_so_far = weight, n_rows + len(rows)
+        class_weights = relative * (self._weight_so_far[1] / weight)
+        self._note_weights(class_weights)
+        return class_weights
+
+    def _refuse_class_decisions(self) -> None:
+        """Weights and thresholds need one label a row."""
+        for name in ("class_weight", "pos_weight", "alpha", "threshold", "pos_label"):
+            value = getattr(self, name)
+            if value is not None:
+                raise ValueError(
+                    f"{name}={value!r} needs one label a row and a network with one logit or "
+                    "probability for two classes, or one a class. Here y is of type "
+                    f"{self.target_type_!r}; leave {name}=None."
+                )
+
+    # ------------------------------------------------------------------ state
