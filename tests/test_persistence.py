@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from wbce import WeightedKerasClassifier
-from wbce.persistence import MissingFunction, PackedNetwork, copy_network
+from wbce.persistence import MissingFunction, copy_network
 
 
 def by_joblib(model, tmp_path):
@@ -195,4 +195,24 @@ def test_a_network_without_a_configuration_is_refused():
     network = Opaque(object())
     network(np.ones((1, 2)))
     with pytest.raises(TypeError, match="get_config"):
-        PackedNetwork(network)
+        copy_network(network)
+
+
+def test_a_network_that_cannot_be_copied_is_trained_as_it_is(abalone):
+    class Opaque(keras.Model):
+        def __init__(self, units):
+            super().__init__()
+            self.dense = keras.layers.Dense(1)
+            self.thing = units
+
+        def call(self, inputs):
+            return self.dense(inputs)
+
+        def get_config(self):
+            raise NotImplementedError
+
+    X, y = abalone
+    network = Opaque(3)
+    model = WeightedKerasClassifier(network, epochs=1, random_state=0).fit(X, y)
+    assert model.model_ is network
+    assert model.predict_proba(X).shape == (len(y), 2)

@@ -162,6 +162,7 @@ def test_subclasses_that_build_their_own_network():
     assert search.best_estimator_.model_.layers[0].units == search.best_params_["hidden"]
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:keras.*")  # Keras 3.6, of lists and tuples
 def test_several_inputs_by_a_feature_encoder():
     class TwoInputs(WeightedKerasClassifier):
         @property

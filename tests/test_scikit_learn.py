@@ -28,7 +28,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from wbce import ImbalanceWarning, WeightedKerasClassifier
 
@@ -37,12 +37,23 @@ from wbce import ImbalanceWarning, WeightedKerasClassifier
 _NOT_IN_FLOAT32 = "check_sample_weight_equivalence_on_dense_data"
 
 
+def _name(check):
+    return getattr(check, "func", check).__name__
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-@parametrize_with_checks([WeightedKerasClassifier()])
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    [
+        pytest.param(estimator, check, id=f"{_name(check)}-{number}")
+        for number, (estimator, check) in enumerate(
+            estimator_checks_generator(WeightedKerasClassifier())
+        )
+        if _name(check) != _NOT_IN_FLOAT32
+    ],
+)
 def test_scikit_learns_own_checks(estimator, check):
-    if getattr(check, "func", check).__name__ == _NOT_IN_FLOAT32:
-        return
     check(estimator)
 
 

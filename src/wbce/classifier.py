@@ -34,9 +34,9 @@ class WeightedKerasClassifier(FitSteps):
         The network. None builds a small one with input scaling inside. A callable returns a
         Keras model; it may take ``meta`` (what is known of the data, such as
         ``meta["n_features_in_"]``), ``compile_kwargs``, ``params`` and routed arguments. A Keras
-        model is copied at every fit and never changed. The output is one logit or sigmoid for
-        two classes, or one logit a class, with or without softmax. A model that arrives
-        compiled keeps its loss and optimizer.
+        model is copied at every fit and not changed, unless Keras cannot copy it. The output is
+        one logit or sigmoid for two classes, or one logit a class, with or without softmax. A
+        model that arrives compiled keeps its loss and optimizer.
     loss : str, class, instance or keras loss, default="weighted_bce"
         ``"weighted_bce"`` (cross-entropy) or ``"focal"``; both take their sigmoid form for two
         classes and their softmax form for more. Or a `wbce.losses` class or instance, or any Keras

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from scikeras.utils import loss_name
@@ -47,7 +47,8 @@ class Network(KerasClassifier):
     def _new_network(self, copied: bool) -> keras.Model:
         """Build the network and see that it is compiled, with a loss and an optimizer.
 
-        A network that was passed is copied where it will be trained.
+        A network that was passed is copied where it will be trained; one that Keras cannot copy
+        is trained as it is.
         """
         self._random_state = None  # seeds are set by the caller, without SciKeras' switches
         network = self._build_keras_model()
@@ -56,7 +57,8 @@ class Network(KerasClassifier):
                 f"`model` returned {type(network).__name__}; it must return a keras.Model."
             )
         if network is self.model and copied:
-            network = copy_network(network)
+            with suppress(TypeError):
+                network = copy_network(network)
         self.model_ = network
         self._ensure_compiled_model()
         return network
