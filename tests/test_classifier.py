@@ -567,3 +567,266 @@ def test_initialize_predicts_without_training(abalone):
     expected = network.predict(X, verbose=0).ravel()
     np.testing.assert_allclose(model.predict_proba(X)[:, 1], expected, rtol=1e-5)
     assert model.threshold_ == 0.5
+
+
+# ---------------------------------------------------------------- Keras' losses and metrics
+
+
+@pytest.mark.parametrize("loss", ["binary_crossentropy", keras.losses.BinaryCrossentropy, "bce"])
+@pytest.mark.parametrize("model", [None, small(), small(1, "sigmoid")])
+def test_a_keras_loss_trains_what_ours_trains(cancer, loss, model):
+    """On logits, too, which Keras' losses take for probabilities unless they are told."""
+    X, y = cancer
+    parameters = {"model": model, "epochs": 8, "early_stopping": False}
+    ours = clf(**parameters).fit(X, y).predict_proba(X)
+    theirs = clf(**parameters, loss=loss).fit(X, y).predict_proba(X)
+    np.testing.assert_allclose(theirs, ours, rtol=0.05, atol=2e-3)
+
+
+def test_a_network_compiled_for_probabilities_must_not_end_in_logits(abalone):
+    network = small()({"n_features_in_": 9})
+    network.compile("adam", "binary_crossentropy")
+    X = np.column_stack([abalone[0], abalone[0][:, 0]])[:, :9]
+    with pytest.raises(ValueError, match="ends in logits, but it was compiled with"):
+        clf(model=network).fit(X, abalone[1])
+
+
+def test_keras_focal_losses_are_recognised_by_name(cancer):
+    X, y = cancer
+    parameters = {"model": small(1, "sigmoid"), "epochs": 4, "pos_weight": 3}
+    by_name = clf(loss="binary_focal_crossentropy", **parameters).fit(X, y)
+    ours = clf(loss="focal", **parameters).fit(X, y)
+    np.testing.assert_allclose(
+        by_name.predict_proba(X), ours.predict_proba(X), rtol=0.05, atol=2e-3
+    )
+
+
+def test_metrics_see_probabilities(cancer):
+    from sklearn.metrics import roc_auc_score
+
+    X, y = cancer
+    model = clf(metrics=["AUC", "accuracy"], epochs=5).fit(X, y)
+    _, auc, accuracy = model.model_.evaluate(X, y, verbose=0)
+    assert auc == pytest.approx(roc_auc_score(y, model.predict_proba(X)[:, 1]), abs=0.01)
+    assert accuracy == pytest.approx(model.score(X, y) if y.mean() > 0.2 else accuracy)
+    assert accuracy == pytest.approx(np.mean(model.predict(X) == y))
+
+
+def test_a_compiled_network_keeps_functions_of_its_own(abalone):
+    def own_loss(y_true, y_pred):
+        return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
+
+    def own_metric(y_true, y_pred):
+        return keras.ops.mean(y_pred)
+
+    X, y = abalone
+    network = small(1, "sigmoid")({"n_features_in_": X.shape[1]})
+    network.compile(keras.optimizers.SGD(0.05), own_loss, metrics=[own_metric])
+    model = clf(model=network, epochs=1).fit(X, y)
+    assert model.model_.loss.__name__ == "own_loss"
+    assert isinstance(model.model_.optimizer, keras.optimizers.SGD)
+    assert "own_metric" in model.history_
+
+
+def test_smoothing_that_would_be_ignored_is_refused(abalone):
+    for loss in ("binary_crossentropy", Focal(2.0), "hinge"):
+        with pytest.raises(ValueError, match="would be ignored"):
+            clf(loss=loss, label_smoothing=0.1).fit(*abalone)
+    with pytest.raises(ValueError, match=r"label_smoothing=1\.5"):
+        clf(loss=Focal(), label_smoothing=1.5).fit(*abalone)
+
+
+# ---------------------------------------------------------------- columns and types
+
+
+def test_offsets_that_float32_cannot_hold():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 2))
+    y = (X[:, 0] > 1).astype(int)
+    X[:, 0] = 1.7e9 + 100 * X[:, 0]
+    model = clf(epochs=15).fit(X, y)
+    assert average_precision_score(y, model.predict_proba(X)[:, 1]) > 0.9
+
+
+@pytest.mark.parametrize("dtype", [int, bool, np.uint8, np.float16, np.longdouble])
+def test_rows_of_another_type_at_prediction(dtype):
+    rng = np.random.default_rng(0)
+    X = (rng.random((120, 3)) * 3).astype(dtype)
+    y = np.arange(120) % 4 == 0
+    for network in (None, small()):
+        model = clf(model=network, epochs=1).fit(X, y)
+        np.testing.assert_array_equal(
+            model.predict_proba(X.astype(np.float64)), model.predict_proba(X)
+        )
+        assert np.isfinite(model.predict_proba(rng.random((5, 3)))).all()
+
+
+def test_columns_of_text_categories_and_dates_say_what_to_do(abalone):
+    import pandas as pd
+
+    X, y = abalone
+    table = pd.DataFrame(X).assign(kind=pd.Categorical(np.array(["a", "b"])[y]))
+    table.columns = table.columns.astype(str)
+    with pytest.raises(ValueError, match="OneHotEncoder"):
+        clf().fit(table, y)
+    numbers = table.assign(kind=pd.Categorical(y))
+    assert clf(epochs=1).fit(numbers, y).predict(numbers).shape == y.shape
+    dates = np.full((len(y), 2), np.datetime64("2026-01-01"))
+    with pytest.raises((ValueError, TypeError), match=r"not a number|datetime|DType"):
+        clf().fit(dates, y)
+
+
+def test_column_labels_are_the_same_labels(abalone):
+    from sklearn.exceptions import DataConversionWarning
+
+    X, y = abalone
+    with pytest.warns(DataConversionWarning):
+        model = clf(epochs=1).fit(X, y[:, None], X_val=X, y_val=y)
+    assert model.predict(X).shape == y.shape
+    half = np.r_[np.flatnonzero(y == 1), np.flatnonzero(y == 0)[:42]]
+    assert model.score(X[half], y[half]) == model.score(X[half], y[half][:, None])
+
+
+def test_an_output_without_columns(abalone):
+    def flat():
+        return keras.Sequential(
+            [
+                keras.Input((meta["n_features_in_"],)),
+                keras.layers.Dense(1),
+                keras.layers.Reshape(()),
+            ]
+        )
+
+    assert clf(model=flat, epochs=1).fit(*abalone).predict(abalone[0]).shape == (731,)
+
+
+# ---------------------------------------------------------------- what a fit leaves behind
+
+
+def test_nothing_of_an_earlier_training_remains(abalone):
+    X, y = abalone
+    model = clf(threshold="auto", validation_split=0.2).fit(X, y)
+    model.set_params(threshold=0.3, warm_start=True, early_stopping=False).fit(X, y)
+    assert not hasattr(model, "threshold_curve_")
+    assert not hasattr(model, "validation_score_")
+    assert not hasattr(clf(validation_split=0.2).fit(X, y).partial_fit(X, y), "validation_score_")
+
+
+def test_instances_given_as_parameters_are_not_used_up(abalone):
+    X, y = abalone
+    optimizer, loss = keras.optimizers.Adam(0.01), Focal(2.0)
+    model = clf(optimizer=optimizer, loss=loss, epochs=1)
+    a, b = (model.fit(X, y).predict_proba(X) for _ in range(2))
+    np.testing.assert_array_equal(a, b)
+    assert int(optimizer.iterations) == 0
+    assert loss.from_logits is None
+
+
+def test_callbacks_do_not_keep_the_network(abalone):
+    import pickle
+
+    from sklearn.base import clone
+
+    X, y = abalone
+    stop = keras.callbacks.EarlyStopping(monitor="loss")
+    model = clf(callbacks=[stop], epochs=1).fit(X, y)
+    assert stop.model is None
+    assert len(pickle.dumps(clone(model))) < 3000
+
+
+def test_callbacks_passed_to_fit_are_heard(abalone):
+    heard = []
+    listener = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: heard.append(epoch))
+    clf(epochs=2).fit(*abalone, callbacks=[listener])
+    assert heard == [0, 1]
+
+
+def test_our_best_weights_outlast_a_callback_that_restores_its_own(cancer):
+    X, X_val, y, y_val = halves(*cancer)
+    worst = keras.callbacks.EarlyStopping(
+        monitor="val_log_loss", mode="max", patience=50, restore_best_weights=True
+    )
+    model = clf(callbacks=worst, epochs=6).fit(X, y, X_val=X_val, y_val=y_val)
+    assert model.validation_score_ == pytest.approx(log_loss(y_val, model.predict_proba(X_val)))
+
+
+def test_an_interrupted_partial_fit_leaves_weights_and_optimizer(abalone):
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 2:
+                raise KeyboardInterrupt
+
+    X, y = abalone
+    model = clf().partial_fit(X, y)
+    twin = clf().partial_fit(X, y)
+    with pytest.raises(KeyboardInterrupt):
+        model.partial_fit(X, y, callbacks=[Interrupt()])
+    assert int(model.model_.optimizer.iterations) == int(twin.model_.optimizer.iterations)
+    np.testing.assert_array_equal(
+        model.partial_fit(X, y).predict_proba(X), twin.partial_fit(X, y).predict_proba(X)
+    )
+
+
+def test_a_class_that_is_gone_under_warm_start(abalone):
+    X, y = abalone
+    model = clf(warm_start=True, epochs=1).fit(X, y)
+    with pytest.raises(ValueError, match="no rows of class 1"):
+        model.fit(X[y == 0], y[y == 0])
+
+
+def test_threads_predict_alike(abalone):
+    from concurrent.futures import ThreadPoolExecutor
+
+    X, y = abalone
+    for parameters in ({}, {"predict__batch_size": 64}):
+        model = clf(epochs=1, **parameters).fit(X, y)
+        expected = model.predict_proba(X)
+        with ThreadPoolExecutor(4) as pool:
+            for result in pool.map(lambda _, m=model: m.predict_proba(X), range(8)):
+                np.testing.assert_array_equal(result, expected)
+
+
+def test_a_batch_size_does_not_change_saturated_scores(cancer):
+    X, y = cancer
+    model = clf(model=small(1, "sigmoid"), epochs=3).fit(X, y)
+    far = X * 1e4
+    np.testing.assert_array_equal(
+        model.decision_function(far, batch_size=64), model.decision_function(far)
+    )
+
+
+@pytest.mark.parametrize("threshold_row", range(0, 40, 8))
+def test_a_threshold_on_the_first_class_agrees_with_its_column(abalone, threshold_row):
+    X, y = abalone
+    names = np.array(["legit", "fraud"])[y]
+    p = clf(epochs=1).fit(X, names).predict_proba(X)[:, 0]
+    model = clf(epochs=1, threshold=float(p[threshold_row])).fit(X, names)
+    np.testing.assert_array_equal(model.predict(X) == "fraud", p > p[threshold_row])
+
+
+def test_kerass_own_random_draws_are_seeded(abalone):
+    def build(meta):
+        network = small()(meta)
+        network.layers[-1].kernel.assign(keras.random.normal((8, 1)))
+        return network
+
+    a, b = (clf(model=build, epochs=1).fit(*abalone).predict_proba(abalone[0]) for _ in range(2))
+    np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("wish", [np.False_, np.True_])
+def test_numpy_booleans_are_booleans(abalone, wish):
+    model = clf(early_stopping=wish, validation_split=0.2, epochs=1).fit(*abalone)
+    assert hasattr(model, "validation_score_") is bool(wish)
+
+
+def test_the_rarer_label_is_counted_over_all_rows():
+    X = np.random.default_rng(0).normal(size=(209, 2))
+    y = np.array(["a"] * 104 + ["b"] * 105)
+    assert clf(epochs=1).fit(X, y).pos_label_ == "a"
+
+
+@pytest.mark.parametrize("epochs", [0, -1, 2.5, "x"])
+def test_epochs_passed_to_fit_are_checked(abalone, epochs):
+    with pytest.raises(ValueError, match="epochs="):
+        clf().fit(*abalone, epochs=epochs)

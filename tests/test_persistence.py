@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from wbce import WeightedKerasClassifier
 from wbce.persistence import MissingFunction, copy_network
@@ -20,6 +20,12 @@ from wbce.persistence import MissingFunction, copy_network
 def by_joblib(model, tmp_path):
     joblib.dump(model, tmp_path / "model.joblib")
     return joblib.load(tmp_path / "model.joblib")
+
+
+class Halved(WeightedKerasClassifier):
+    @property
+    def feature_encoder(self):
+        return FunctionTransformer(lambda X: X / 2)
 
 
 WAYS = {
@@ -216,3 +222,24 @@ def test_a_network_that_cannot_be_copied_is_trained_as_it_is(abalone):
     model = WeightedKerasClassifier(network, epochs=1, random_state=0).fit(X, y)
     assert model.model_ is network
     assert model.predict_proba(X).shape == (len(y), 2)
+
+
+def test_encoders_that_hold_functions_travel(abalone):
+    X, y = abalone
+    model = Halved(epochs=1, random_state=0).fit(X, y)
+    assert isinstance(model.feature_encoder_, FunctionTransformer)
+    twin = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
+
+
+def test_a_loss_function_of_the_users_travels_and_trains_on(abalone):
+    def own_loss(y_true, y_pred):
+        return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
+
+    X, y = abalone
+    model = WeightedKerasClassifier(local_network(), loss=own_loss, epochs=1, random_state=0)
+    twin = pickle.loads(pickle.dumps(model.fit(X, y)))
+    np.testing.assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(
+        twin.partial_fit(X, y).predict_proba(X), model.partial_fit(X, y).predict_proba(X)
+    )

@@ -89,7 +89,7 @@ def train(scores, patience):
         callback.on_epoch_end(epoch, logs)
         if network.stop_training:
             break
-    callback.on_train_end()
+    callback.restore_best_weights()
     return callback, network, epoch + 1, logs
 
 

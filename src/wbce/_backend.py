@@ -7,9 +7,17 @@ from wbce._quiet import quiet_start
 with quiet_start():
     import keras
     import tensorflow as tf
+    from keras.src.backend.common import global_state  # private: where its own generator lives
     from scikeras.utils.transformers import ClassifierLabelEncoder
     from scikeras.wrappers import BaseWrapper, KerasClassifier
 
     tf.config.list_physical_devices()  # the first look for a GPU has messages of its own
 
-__all__ = ["BaseWrapper", "ClassifierLabelEncoder", "KerasClassifier", "keras", "tf"]
+__all__ = [
+    "BaseWrapper",
+    "ClassifierLabelEncoder",
+    "KerasClassifier",
+    "global_state",
+    "keras",
+    "tf",
+]

@@ -12,7 +12,7 @@ from wbce import validation, weights
 from wbce._rows import Rows, check_sample_weight
 from wbce._scikeras import SciKerasClassifier
 from wbce._warnings import ClassWeightWarning, ImbalanceWarning, warn_once
-from wbce.decisions import Cut, best_f1_cut
+from wbce.decisions import Cut, best_f1_cut, check_both_classes
 from wbce.inference import blank_rows, output_logits
 from wbce.losses import PointwiseLoss, Posterior, WeightedCrossentropy, keras_equivalent
 from wbce.losses._posterior import log_loss, two_columns
@@ -114,22 +114,29 @@ class FitSteps(SciKerasClassifier):
     ) -> tuple[Rows, Rows | None]:
         """Set aside the rows that judge."""
         if passed is not None:
-            return rows, self._validated(passed)
+            judge = self._validated(passed)
+            if isinstance(self.threshold, str) and judge.codes is not None:
+                check_both_classes(judge.codes == self._positive, judge.sample_weight)
+            return rows, judge
         codes = np.zeros(len(rows), dtype=np.intp) if rows.codes is None else rows.codes
         classes = ["any"] if rows.codes is None else self.classes_.tolist()
         counts = np.bincount(codes, minlength=len(classes))
         demanded = {
             'threshold="auto"': isinstance(self.threshold, str),
-            "early_stopping=True": self.early_stopping is True,
+            "early_stopping=True": self._stops_early() is True,
         }
         if not validation.enough_rows(counts, fraction):
             for why in (name for name, wanted in demanded.items() if wanted):
                 raise ValueError(validation.too_few_rows_message(why, counts, classes, fraction))
             return rows, None
-        if not any(demanded.values()) and self.early_stopping is False:
+        if not any(demanded.values()) and self._stops_early() is False:
             return rows, None
-        train, judge = validation.stratified_split(codes, len(classes), fraction, seed)
-        return rows.take(train), rows.take(judge)
+        kept, held = validation.stratified_split(codes, len(classes), fraction, seed)
+        return rows.take(kept), rows.take(held)
+
+    def _stops_early(self) -> bool | None:
+        """What `early_stopping` wants; None for "auto"."""
+        return None if isinstance(self.early_stopping, str) else bool(self.early_stopping)
 
     def _validated(self, passed: tuple[Any, Any, Any]) -> Rows:
         X, y = self._validate_data(passed[0], passed[1])
@@ -152,7 +159,12 @@ class FitSteps(SciKerasClassifier):
             self._refuse_class_decisions()
             return np.ones(0)
         counts = weights.class_counts(train.codes, len(self.classes_), train.sample_weight)
-        positive = self._find_positive(counts)
+        if not counts.all():
+            raise ValueError(
+                f"y has no rows of class {self.classes_.tolist()[int(np.argmin(counts))]!r}, which "
+                "the last fit had; warm_start goes on with the same classes."
+            )
+        positive = self._positive
         class_weights = weights.class_weight_vector(
             counts,
             self.classes_.tolist(),
@@ -179,12 +191,15 @@ class FitSteps(SciKerasClassifier):
             ratio = class_weights[self._positive] / class_weights[1 - self._positive]
             self.pos_weight_ = float(ratio)
 
-    def _find_positive(self, counts: NDArray[np.float64]) -> int | None:
+    def _find_positive(self, rows: Rows) -> None:
         """Find the code of the positive class; None for more than two classes."""
+        self._positive = None
+        if rows.codes is None:
+            return
+        counts = weights.class_counts(rows.codes, len(self.classes_), rows.sample_weight)
         labels = self.classes_.tolist()
         if len(labels) > 2:
-            self._positive = None
-            return None
+            return
         if self.pos_label is not None:
             if self.pos_label not in labels:
                 raise ValueError(
@@ -196,7 +211,6 @@ class FitSteps(SciKerasClassifier):
         else:
             self._positive = 0 if counts[0] < counts[1] else 1
         self.pos_label_ = self.classes_[self._positive]
-        return self._positive
 
     def _build(self, train: Rows, copied: bool = True) -> None:
         """Build the network and compile it."""
@@ -259,6 +273,8 @@ class FitSteps(SciKerasClassifier):
             return False
         if ours:
             self.model_.loss.from_logits = logits.output_is_logits
+        elif logits.output_is_logits:
+            self._tell_keras_loss_of_logits()
         self._logit_function = logits
         self._output = sample, len(self.classes_), logits.output_is_logits
         return True
@@ -290,15 +306,20 @@ class FitSteps(SciKerasClassifier):
         initial_epoch: int = 0,
     ) -> None:
         """Run Keras' ``fit``, watched by the validation rows."""
+        self._ensure_compiled_model()
+        for name in ("threshold_curve_", "validation_score_", "best_epoch_"):
+            self.__dict__.pop(name, None)  # of the training before
         arguments = dict(arguments)
+        passed_callbacks = arguments.pop("callbacks", None)
         initial_epoch = arguments.pop("initial_epoch", initial_epoch)
         batch_size = self._pop_fit_argument("batch_size", arguments)
         arguments["batch_size"] = batch_size_for(len(train), batch_size)
-        if judge is not None and self._keras_validates():
+        if judge is not None and self._keras_validates(passed_callbacks):
             arguments["validation_data"] = self._encoded(judge, judge.sample_weight)
         X, y, row_weights = self._encoded(train, self._training_weights(train))
         scorer = self._validation_scorer(judge)
-        with self._callbacks_around([DivergenceCheck(), *([scorer] if scorer else [])]):
+        ours = [DivergenceCheck(), *([scorer] if scorer else [])]
+        with self._callbacks_around(ours, passed_callbacks):
             self._fit_keras_model(
                 X,
                 y,
@@ -312,6 +333,7 @@ class FitSteps(SciKerasClassifier):
         self.n_iter_ = len(self.history_["loss"]) - initial_epoch
         self.best_epoch_ = initial_epoch + self.n_iter_
         if scorer is not None:
+            scorer.restore_best_weights()  # after all callbacks, some of which restore their own
             self.best_epoch_, self.validation_score_ = scorer.best_epoch, scorer.best_score
         elif judge is not None and self._posterior is not None:
             self.validation_score_ = self._log_loss(judge)
@@ -324,10 +346,11 @@ class FitSteps(SciKerasClassifier):
             return train.sample_weight * class_weights[train.codes]
         return weights.row_weights(train.codes, class_weights, train.sample_weight)
 
-    def _keras_validates(self) -> bool:
+    def _keras_validates(self, passed_callbacks: Any) -> bool:
         """Whether anything looks at Keras' own validation: it takes as long as the training."""
         ours = self._posterior is not None and isinstance(self.model_.loss, PointwiseLoss)
-        heard = (self.callbacks, self.metrics, getattr(self, "fit__callbacks", None), self.verbose)
+        routed = getattr(self, "fit__callbacks", None)
+        heard = (self.callbacks, routed, passed_callbacks, self.metrics, self.verbose)
         return not ours or any(heard)
 
     def _encoded(self, rows: Rows, row_weights: NDArray[np.float64]) -> tuple[Any, Any, Any]:
@@ -338,7 +361,7 @@ class FitSteps(SciKerasClassifier):
         return X, y, None if unweighted and (row_weights == 1).all() else row_weights
 
     def _validation_scorer(self, judge: Rows | None) -> ValidationScore | None:
-        if judge is None or self.early_stopping is False:
+        if judge is None or self._stops_early() is False:
             return None
         score = None if self._posterior is None else (lambda: self._log_loss(judge))
         return ValidationScore(score, self.n_iter_no_change)
@@ -410,9 +433,7 @@ class FitSteps(SciKerasClassifier):
             self._refuse_class_decisions()
             return np.ones(0)
         if not hasattr(self, "_positive"):
-            self._find_positive(
-                weights.class_counts(rows.codes, len(self.classes_), rows.sample_weight)
-            )
+            self._find_positive(rows)
         relative = weights.class_weight_vector(
             np.ones(len(self.classes_)),
             self.classes_.tolist(),

@@ -20,16 +20,18 @@ def check_parameters(estimator: Any) -> None:
     """
     estimator._named_loss()  # the loss checks its own: gamma, label_smoothing, from_logits
     _check_gamma(estimator.gamma)
+    _check_label_smoothing(estimator)
     check_fraction(estimator.validation_split)
     _check_threshold(estimator.threshold)
     _check_flag("calibrate", estimator.calibrate)
-    if estimator.early_stopping not in (True, False, "auto"):
+    wish = estimator.early_stopping
+    if not isinstance(wish, bool | np.bool_) and not (isinstance(wish, str) and wish == "auto"):
         raise ValueError(
             f"early_stopping={estimator.early_stopping!r} is not allowed: pass True, False or "
             "'auto'."
         )
-    _check_count("n_iter_no_change", estimator.n_iter_no_change)
-    _check_count("epochs", estimator.epochs)
+    check_count("n_iter_no_change", estimator.n_iter_no_change)
+    check_count("epochs", estimator.epochs)
 
 
 def _check_gamma(gamma: Any) -> None:
@@ -41,6 +43,23 @@ def _check_gamma(gamma: Any) -> None:
         raise ValueError(
             f"gamma={gamma!r} is not allowed: pass a finite number, gamma >= 0 (0 is "
             "cross-entropy, 2 the usual choice)."
+        )
+
+
+def _check_label_smoothing(estimator: Any) -> None:
+    smoothing = estimator.label_smoothing
+    if not isinstance(smoothing, int | float | np.number) or not 0 <= smoothing < 1:
+        raise ValueError(
+            f"label_smoothing={smoothing!r} is not allowed: pass the share of a label that is "
+            "spread over all classes, 0 <= label_smoothing < 1."
+        )
+    loss = estimator.loss
+    ours_by_name = isinstance(loss, str | type) and estimator._named_loss() is not None
+    if smoothing != 0 and loss is not None and not ours_by_name:
+        raise ValueError(
+            f"label_smoothing={smoothing!r} is for the losses of this package by name or class, "
+            f"and would be ignored by loss={loss!r}. Give it to the loss itself, or pass it as "
+            "loss__label_smoothing."
         )
 
 
@@ -67,6 +86,7 @@ def _check_flag(name: str, value: Any) -> None:
         raise ValueError(f"{name}={value!r} is not allowed: pass True or False.")
 
 
-def _check_count(name: str, value: Any) -> None:
+def check_count(name: str, value: Any) -> None:
+    """Check a positive whole number."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{name}={value!r} is not allowed: pass a whole number, at least 1.")

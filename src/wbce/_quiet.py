@@ -15,7 +15,9 @@ _NOISE = re.compile(
     rb"^(WARNING: All log messages before absl::InitializeLog"
     rb"|[IW]\d{4} |\d{4}-\d\d-\d\d [\d:.]+: [IW] "
     rb"|To enable the following instructions: "
-    rb"|E\d{4} .*failed call to cuInit)"  # there is no GPU
+    rb"|E\d{4} .*failed call to cuInit"  # there is no GPU
+    rb"|.*: E external/.*(failed call to cuInit|Unable to register cu\w+ factory)"
+    rb"|E\d{4} .*Unable to register cu\w+ factory)"
 )
 
 

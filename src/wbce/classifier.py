@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_softmax
 from sklearn.utils.validation import check_is_fitted
 
-from wbce import validation, weights
+from wbce import validation
 from wbce._fit_steps import FitSteps
-from wbce._parameters import check_parameters
+from wbce._parameters import check_count, check_parameters
 from wbce._rows import check_sample_weight
 from wbce._scikeras import DEFAULT_LOSS
 from wbce._warnings import warn_of_accuracy
@@ -252,6 +252,7 @@ class WeightedKerasClassifier(FitSteps):
                 self._pop_fit_argument("validation_split", fit_arguments)
             )
             epochs = self._pop_fit_argument("epochs", fit_arguments)
+            check_count("epochs", epochs)
             seed = self._draw_seed()
             going_on = self.warm_start and hasattr(self, "model_")
             self.__dict__.pop("_weight_so_far", None)
@@ -259,6 +260,7 @@ class WeightedKerasClassifier(FitSteps):
                 self._forget()
 
             rows = self._fit_rows(X, y, sample_weight, reset=not going_on)
+            self._find_positive(rows)
             train, judge = self._split(rows, passed, fraction, seed)
             class_weights = self._weigh(train)
             with seeded(seed):
@@ -326,7 +328,8 @@ class WeightedKerasClassifier(FitSteps):
         """Build the network without training, to predict with one that is already trained.
 
         Its outputs are taken as they are: no weights are undone, and without a number as
-        ``threshold`` the decision is at 0.5.
+        ``threshold`` the decision is at 0.5. A Keras model passed as `model` is used itself, and
+        trained further by ``partial_fit``, not copied.
 
         Parameters
         ----------
@@ -345,9 +348,7 @@ class WeightedKerasClassifier(FitSteps):
             unweighted = np.ones(0)
             if rows.codes is not None:
                 unweighted = np.ones(len(self.classes_))
-                self._find_positive(
-                    weights.class_counts(rows.codes, len(self.classes_), rows.sample_weight)
-                )
+                self._find_positive(rows)
                 self._note_weights(unweighted)
             with seeded(seed):
                 self._build(rows, copied=False)
@@ -399,8 +400,8 @@ class WeightedKerasClassifier(FitSteps):
             return self.target_encoder_.inverse_transform(outputs, return_proba=True)
         z = self._logits(X, predict_arguments)
         if z.ndim == 1:
-            positive = expit(self._posterior.log_odds(z) if self.calibrate else z)
-            return np.column_stack([1.0 - positive, positive])
+            log_odds = self._posterior.log_odds(z) if self.calibrate else z
+            return np.column_stack([expit(-log_odds), expit(log_odds)])
         return np.exp(self._posterior.log_proba(z) if self.calibrate else log_softmax(z, axis=1))
 
     def predict_log_proba(self, X: ArrayLike, **predict_arguments: Any) -> NDArray[np.floating]:
@@ -482,7 +483,9 @@ class WeightedKerasClassifier(FitSteps):
         if self._logit_function is None:  # after unpickling: traced when first needed
             self._logit_function = LogitFunction(self.model_, *self._output)
         if self._wants_keras_predict(arguments):
-            return self._logit_function.from_outputs(self._keras_outputs(X, arguments))
+            outputs = self._keras_outputs(X, arguments)
+            if self._logit_function.reads_outputs_exactly:
+                return self._logit_function.from_outputs(outputs)
         X, _ = self._validate_data(X)
         return self._logit_function(self.feature_encoder_.transform(X))
 

@@ -55,6 +55,10 @@ class LogitFunction:
     ) -> None:
         self.output_is_logits = bool(from_logits)
         self.n_outputs = 0
+        # A network's own way to predict counts; otherwise saturated probabilities have lost their
+        # logits, which are then read again.
+        own_way = type(network).predict_step is not keras.Model.predict_step
+        self._own_way = own_way
 
         def forward(inputs: Any) -> Any:
             output = network(inputs, training=False)
@@ -77,9 +81,13 @@ class LogitFunction:
                 logits = logits_of_probabilities(tf.reshape(output, (-1, self.n_outputs)))
             return tf.reshape(tf.cast(logits, tf.float32), (-1, self.n_outputs))
 
-        signature = tf.nest.map_structure(
-            lambda array: tf.TensorSpec((None, *array.shape[1:]), _input_dtype(array)), sample
-        )
+        arrays = tf.nest.flatten(sample)
+        self._dtypes = _input_dtypes(network, arrays)
+        specs = [
+            tf.TensorSpec((None, *array.shape[1:]), dtype)
+            for array, dtype in zip(arrays, self._dtypes, strict=True)
+        ]
+        signature = tf.nest.pack_sequence_as(sample, specs)
         self._function = tf.function(
             forward, input_signature=[signature], autograph=False
         ).get_concrete_function()
@@ -103,6 +111,11 @@ class LogitFunction:
         ]
         return _one_column_for_two(np.concatenate(pieces, dtype=np.float64))
 
+    @property
+    def reads_outputs_exactly(self) -> bool:
+        """Whether ``from_outputs`` loses nothing, or must be believed."""
+        return self.output_is_logits or self._own_way
+
     def from_outputs(self, outputs: Any) -> NDArray[np.float64]:
         """Logits of rows from what Keras' ``predict`` returned for them."""
         outputs = outputs[0] if isinstance(outputs, list | tuple) else outputs
@@ -115,14 +128,11 @@ class LogitFunction:
     def _piece(self, arrays: list[Any]) -> NDArray[np.float32]:
         n_rows = arrays[0].shape[0]
         tensors = []
-        for array in arrays:
-            rows = np.asarray(array)
+        for array, dtype in zip(arrays, self._dtypes, strict=True):
+            rows = _as_dtype(np.asarray(array), dtype)
             if n_rows % _ROW_MULTIPLE:
                 filling = np.repeat(rows[:1], -n_rows % _ROW_MULTIPLE, axis=0)
                 rows = np.concatenate([rows, filling])
-            dtype = _input_dtype(rows)
-            if rows.dtype.kind == "f":
-                rows = rows.astype(dtype.as_numpy_dtype, copy=False)
             tensors.append(tf.convert_to_tensor(rows, dtype=dtype))
         return self._function(*tensors).numpy()[:n_rows]
 
@@ -177,8 +187,23 @@ def _one_column_for_two(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
 
-def _input_dtype(array: Any) -> tf.DType:
-    """Keras' rule: floating-point arrays in Keras' own float type, others as they are."""
-    if np.dtype(array.dtype).kind == "f":
-        return tf.as_dtype(keras.backend.floatx())
-    return tf.as_dtype(np.dtype(array.dtype))
+def _input_dtypes(network: keras.Model, arrays: list[Any]) -> list[tf.DType]:
+    """What the network takes, as its inputs say; else Keras' float type for floats."""
+    inputs = getattr(network, "inputs", None) or []
+    if len(inputs) == len(arrays):
+        return [tf.as_dtype(tensor.dtype) for tensor in inputs]
+    floatx = tf.as_dtype(keras.backend.floatx())
+    return [
+        floatx if np.dtype(a.dtype).kind == "f" else tf.as_dtype(np.dtype(a.dtype)) for a in arrays
+    ]
+
+
+def _as_dtype(rows: NDArray[Any], dtype: tf.DType) -> NDArray[Any]:
+    """Convert rows to what the network was traced for, if they are still the same numbers."""
+    converted = rows.astype(dtype.as_numpy_dtype, copy=False)
+    if dtype.is_integer and rows.dtype.kind == "f" and not np.array_equal(converted, rows):
+        raise ValueError(
+            f"X has fractions, but the network was fitted on whole numbers ({dtype.name}). Fit it "
+            "on floating-point numbers."
+        )
+    return converted

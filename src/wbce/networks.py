@@ -6,12 +6,36 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
 
 from wbce._backend import keras
 
 layers, ops = keras.layers, keras.ops
 
 Float64 = NDArray[np.float64]
+
+
+class OffsetRemover(TransformerMixin, BaseEstimator):
+    """Take away from columns an offset so large that float32 would swallow their variation.
+
+    Columns whose mean is more than 10,000 standard deviations from zero, such as timestamps, are
+    centred in float64; all others pass as they are.
+    """
+
+    def fit(self, X: NDArray[Any], y: Any = None) -> OffsetRemover:
+        """Find the columns and their offsets."""
+        self.offset_: Float64 | None = None
+        if X.dtype.kind in "iuf" and X.dtype.itemsize > 2 and len(X):
+            mean = X.mean(axis=0, dtype=np.float64)
+            deviation = X.std(axis=0, dtype=np.float64)
+            far = (deviation > 0) & (np.abs(mean) > 1e4 * deviation)
+            if far.any():
+                self.offset_ = np.where(far, mean, 0.0)
+        return self
+
+    def transform(self, X: NDArray[Any]) -> NDArray[Any]:
+        """Subtract the offsets."""
+        return X if self.offset_ is None else X.astype(np.float64) - self.offset_
 
 
 @keras.saving.register_keras_serializable("wbce")
@@ -51,14 +75,17 @@ class InputScaling(keras.layers.Layer):
 def build_mlp(
     input_shape: tuple[int, ...], n_outputs: int, hidden_layer_sizes: tuple[int, ...] = (64, 32)
 ) -> keras.Model:
-    """Build a multi-layer perceptron on scaled inputs that ends in logits.
+    """Build a multi-layer perceptron on scaled inputs that ends in probabilities.
+
+    Losses read the logits behind the last activation; metrics and the network's own ``predict``
+    see probabilities.
 
     Parameters
     ----------
     input_shape : tuple of int
         Shape of one row; more than one dimension is flattened.
     n_outputs : int
-        One logit for two classes, else one a class.
+        One sigmoid for two classes, else a softmax over all.
     hidden_layer_sizes : tuple of int
 
     Returns
@@ -71,7 +98,8 @@ def build_mlp(
     x = InputScaling(name="input_scaling")(x)
     for size in hidden_layer_sizes:
         x = layers.Dense(size, activation="relu", kernel_initializer="he_uniform")(x)
-    return keras.Model(inputs, layers.Dense(n_outputs)(x), name="mlp")
+    activation = "sigmoid" if n_outputs == 1 else "softmax"
+    return keras.Model(inputs, layers.Dense(n_outputs, activation)(x), name="mlp")
 
 
 def output_bias(network: keras.Model) -> Any | None:

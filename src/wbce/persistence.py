@@ -13,6 +13,7 @@ import types
 from typing import Any
 
 import cloudpickle
+from sklearn.base import BaseEstimator
 
 from wbce._backend import keras
 
@@ -42,7 +43,7 @@ class PackedNetwork:
         self.compile_config = config.pop("compile_config", None) if network.compiled else None
         config.pop("compile_config", None)
         self.config = config
-        self.classes = _pickle_classes(_custom_classes(network))
+        self.classes = _pickle_classes({**_custom_classes(network), **_custom_functions(network)})
         self.variables = [variable.numpy() for variable in network.variables]
         optimizer = network.optimizer if network.compiled else None
         self.optimizer_variables = (
@@ -51,11 +52,11 @@ class PackedNetwork:
             else None
         )
 
-    def unpack(self) -> keras.Model:
+    def unpack(self, strict: bool = False) -> keras.Model:
         """Rebuild the network, with its weights, its compilation and its optimizer's state.
 
         A network whose loss, metrics or optimizer are not to be had here stays uncompiled: it
-        predicts, and is compiled anew before it trains.
+        predicts, and is compiled anew before it trains. With ``strict`` that is an error.
         """
         custom = _unpickle_classes(self.classes)
         network = keras.saving.deserialize_keras_object(
@@ -67,6 +68,8 @@ class PackedNetwork:
                 with keras.saving.custom_object_scope(custom):
                     network.compile_from_config(self.compile_config)
             except (TypeError, ValueError, AttributeError, ImportError):
+                if strict:
+                    raise
                 return network
             if self.optimizer_variables is not None:
                 network.optimizer.build(network.trainable_variables)
@@ -76,7 +79,7 @@ class PackedNetwork:
 
 def copy_network(network: keras.Model) -> keras.Model:
     """Copy a network with its weights, compilation and optimizer state."""
-    return PackedNetwork(network).unpack()
+    return PackedNetwork(network).unpack(strict=True)
 
 
 class PackedFunction:
@@ -108,6 +111,20 @@ class PackedObject:
         return cls if isinstance(cls, MissingFunction) else cls.from_config(self.config)
 
 
+class PackedEncoder:
+    """A fitted encoder that holds a function, such as a FunctionTransformer."""
+
+    def __init__(self, encoder: BaseEstimator) -> None:
+        self.cls = type(encoder)
+        self.state = {name: pack(value) for name, value in vars(encoder).items()}
+
+    def unpack(self) -> BaseEstimator:
+        """Rebuild the encoder."""
+        encoder = object.__new__(self.cls)
+        encoder.__dict__.update({name: unpack(value) for name, value in self.state.items()})
+        return encoder
+
+
 class MissingFunction:
     """Stands for a function whose module could not be imported where it was unpickled."""
 
@@ -136,12 +153,16 @@ def pack(value: Any) -> Any:
         return PackedFunction(value)
     if isinstance(value, keras.losses.Loss | keras.metrics.Metric) and _is_users(type(value)):
         return PackedObject(value)
+    if isinstance(value, BaseEstimator) and any(
+        isinstance(held, types.FunctionType) for held in vars(value).values()
+    ):
+        return PackedEncoder(value)
     return _map(pack, value)
 
 
 def unpack(value: Any) -> Any:
     """Undo :func:`pack`."""
-    if isinstance(value, PackedNetwork | PackedFunction | PackedObject):
+    if isinstance(value, PackedNetwork | PackedFunction | PackedObject | PackedEncoder):
         return value.unpack()
     return _map(unpack, value)
 
@@ -162,8 +183,30 @@ def _custom_classes(network: keras.Model) -> dict[str, type]:
     return {keras.saving.get_registered_name(cls): cls for cls in classes if _is_users(cls)}
 
 
-def _is_users(cls: type) -> bool:
-    return not cls.__module__.startswith(("keras.", "wbce."))
+def _custom_functions(network: keras.Model) -> dict[str, Any]:
+    """Functions of the user's among a network's losses, metrics and layers' attributes."""
+    holders = [value for layer in network._flatten_layers() for value in vars(layer).values()]
+    if network.compiled:
+        metrics = getattr(network._compile_metrics, "_user_metrics", None)
+        holders += [*tree_values(network.loss), *tree_values(metrics)]
+    return {
+        function.__name__: function
+        for function in holders
+        if isinstance(function, types.FunctionType) and _is_users(function)
+    }
+
+
+def tree_values(nested: Any) -> list[Any]:
+    """List the values of nested lists, tuples and dicts."""
+    if isinstance(nested, dict):
+        nested = list(nested.values())
+    if isinstance(nested, list | tuple):
+        return [value for item in nested for value in tree_values(item)]
+    return [nested]
+
+
+def _is_users(thing: Any) -> bool:
+    return not thing.__module__.startswith(("keras.", "tensorflow.", "wbce."))
 
 
 def _pickle_classes(classes: dict[str, type]) -> dict[str, bytes]:
@@ -185,6 +228,8 @@ def _unpickle_classes(pickled: dict[str, bytes]) -> dict[str, type]:
 
 
 def _assign(variables: list[Any], values: list[Any]) -> None:
+    if not values:  # never built, never called
+        return
     if len(variables) != len(values):
         raise ValueError(
             f"The stored network has {len(values)} variables, the rebuilt one {len(variables)}: "

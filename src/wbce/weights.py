@@ -204,7 +204,7 @@ def _positive(name: str, value: object) -> float:
         number = float(value)  # type: ignore[arg-type]  # what float() refuses is the error below
     except (TypeError, ValueError):
         number = math.nan
-    if isinstance(value, str) or not (math.isfinite(number) and number > 0):
+    if isinstance(value, str | bool) or not (math.isfinite(number) and number > 0):
         raise ValueError(f"{name}={value!r} is not allowed. {_TRAP}")
     return number
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from types import FunctionType
 from typing import Any
 
 from scikeras.utils import loss_name
 
 from wbce._backend import KerasClassifier, keras
-from wbce.losses import PointwiseLoss, resolve_loss
-from wbce.networks import build_mlp
+from wbce.losses import PointwiseLoss, loss_on_logits, resolve_loss
+from wbce.losses._keras import keras_loss_class
+from wbce.networks import OffsetRemover, build_mlp
 from wbce.persistence import copy_network
 
 DEFAULT_LOSS = "weighted_bce"
@@ -36,12 +38,13 @@ class Network(KerasClassifier):
     def _get_compile_kwargs(self) -> dict[str, Any]:
         """SciKeras' compile arguments with a loss of this package in place of its name."""
         loss = self._compile_loss()
-        view = object.__new__(type(self))
-        view.__dict__.update(self.__dict__)
+        view = self._view()
         if loss is None or isinstance(loss, PointwiseLoss):
             for name in [n for n in vars(view) if n.startswith("loss__")]:
                 delattr(view, name)
         view.loss = _classes_of_names(loss)
+        if isinstance(view.optimizer, keras.optimizers.Optimizer):  # one serves one network only
+            view.optimizer = type(view.optimizer).from_config(view.optimizer.get_config())
         return KerasClassifier._get_compile_kwargs(view)
 
     def _new_network(self, copied: bool) -> keras.Model:
@@ -57,11 +60,33 @@ class Network(KerasClassifier):
                 f"`model` returned {type(network).__name__}; it must return a keras.Model."
             )
         if network is self.model and copied:
-            with suppress(TypeError):
+            try:
                 network = copy_network(network)
+            except (TypeError, ValueError):
+                network = self.model
         self.model_ = network
+        self._compiled_on_arrival = bool(network.compiled)
         self._ensure_compiled_model()
         return network
+
+    def _tell_keras_loss_of_logits(self) -> None:
+        """Have a Keras loss read logits as logits; by default it takes them for probabilities."""
+        loss = self.model_.loss
+        told = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
+        if told.get("from_logits") is not False and not isinstance(loss, str | FunctionType):
+            return
+        with_logits = loss_on_logits(loss)
+        if with_logits is None:
+            return
+        if self._compiled_on_arrival:
+            raise ValueError(
+                f"The network ends in logits, but it was compiled with {loss!r}, which takes them "
+                "for probabilities. Compile it with from_logits=True, or end it in a sigmoid or "
+                "softmax."
+            )
+        arguments = self._get_compile_kwargs()
+        arguments["loss"] = with_logits
+        self.model_.compile(**arguments)
 
     def _network_was_passed_compiled(self) -> bool:
         return isinstance(self.model, keras.Model) and bool(self.model.compiled)
@@ -79,7 +104,7 @@ class Network(KerasClassifier):
                 f"loss={self.loss!r} is for one label a row, but y is {self.target_type_!r}. Pass "
                 "a Keras loss, such as 'binary_crossentropy', or a compiled network."
             )
-        return loss
+        return type(loss).from_config(loss.get_config())  # it is told what the network ends in
 
     def _named_loss(self, name: Any = None) -> PointwiseLoss | None:
         """Resolve `loss` to a loss of this package; None where it is Keras' own."""
@@ -94,6 +119,13 @@ class Network(KerasClassifier):
             "from_logits": self.from_logits,
         }
         return resolve_loss(self.loss if name is None else name, defaults, routed)
+
+    @property
+    def feature_encoder(self) -> Any:
+        """The identity; for the built-in network, without offsets that float32 cannot hold."""
+        if self.model is None and self._network_function() is None:
+            return OffsetRemover()
+        return super().feature_encoder
 
     def _built_in_network(self) -> Any:
         n_classes = self.n_classes_
@@ -141,22 +173,35 @@ class Network(KerasClassifier):
                 )
 
     @contextmanager
-    def _callbacks_around(self, ours: list[keras.callbacks.Callback]) -> Iterator[None]:
+    def _callbacks_around(
+        self, ours: list[keras.callbacks.Callback], passed: Any
+    ) -> Iterator[None]:
         """Fresh callbacks from the parameters, ours first, for the time of a training."""
         self._initialize_callbacks()
-        self._fit_callbacks = [*ours, *self._fit_callbacks]
+        theirs = [*self._fit_callbacks, *_flat(passed or [])]
+        self._fit_callbacks = [*ours, *theirs]
         try:
             yield
         finally:
             del self._fit_callbacks, self._predict_callbacks
+            for callback in _flat(theirs):  # or a clone would carry the trained network along
+                keras.callbacks.Callback.set_model(callback, None)
 
     def _keras_predict(self, X: Any, arguments: dict[str, Any]) -> Any:
         """Call Keras' own ``predict`` with the routed arguments; X is validated."""
-        self._initialize_callbacks()
+        view = self._view()  # threads share the estimator
+        view._initialize_callbacks()
         try:
-            return self._predict_raw(X, **arguments)
+            return view._predict_raw(X, **arguments)
         finally:
-            del self._fit_callbacks, self._predict_callbacks
+            for callback in _flat(view._predict_callbacks):
+                keras.callbacks.Callback.set_model(callback, None)
+
+    def _view(self) -> Any:
+        """A second estimator on the same state, whose attributes can be set without harm."""
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)
+        return view
 
     def _wants_keras_predict(self, arguments: dict[str, Any]) -> bool:
         """Whether the user asks for something that only Keras' ``predict`` does."""
@@ -181,10 +226,7 @@ def _classes_of_names(loss: Any) -> Any:
         return type(loss)(_classes_of_names(item) for item in loss)
     if isinstance(loss, dict):
         return {key: _classes_of_names(item) for key, item in loss.items()}
-    if isinstance(loss, str):
-        found = keras.losses.get(loss)
-        return type(found) if isinstance(found, keras.losses.Loss) else loss
-    return loss
+    return (keras_loss_class(loss) or loss) if isinstance(loss, str) else loss
 
 
 def _check_keras_loss(given: Any, compiled: Any) -> None:

@@ -45,7 +45,10 @@ class State(KerasClassifier):
     def _as_it_was_on_error(self) -> Iterator[None]:
         before = dict(self.__dict__)
         network = before.get("model_")
-        variables = [] if network is None else network.variables
+        variables = [] if network is None else list(network.variables)
+        optimizer = getattr(network, "optimizer", None)
+        if optimizer is not None and optimizer.built:
+            variables += optimizer.variables
         values = [variable.numpy() for variable in variables]
         try:
             yield

@@ -57,6 +57,8 @@ class Validation(KerasClassifier):
             X = validate_data(
                 self, X, reset=reset, dtype="numeric", accept_sparse=False, allow_nd=True
             )
+            if X.dtype.kind == "O":  # a frame with a categorical column
+                X = check_array(X.astype(np.float64), allow_nd=True)
         except ValueError as error:
             if "could not convert string" in str(error) or "bytes/strings" in str(error):
                 raise ValueError(
@@ -72,6 +74,13 @@ class Validation(KerasClassifier):
                     f"X contains {largest:g}, a value too large for {keras.backend.floatx()}. "
                     "Rescale or clip that column, or take its logarithm."
                 )
+        if X.dtype.kind not in "biuf":
+            raise ValueError(
+                f"X has the type {X.dtype}, which is not a number. Turn dates and durations into "
+                "numbers first, such as days since a day."
+            )
+        if X.dtype.kind == "f" and X.dtype.itemsize > 8:
+            X = X.astype(np.float64)
         if not numeric:
             X = X.astype(keras.backend.floatx())
         if reset:
@@ -109,6 +118,8 @@ class Validation(KerasClassifier):
                 f"Got y with dtype {y.dtype}, but this {name} expected {self.y_dtype_} and "
                 f"casting from {y.dtype} to {self.y_dtype_} is not safe!"
             )
+        if not same_dtype and {y.ndim, self.y_ndim_} == {1, 2} and y.size == len(y):
+            return y.reshape(-1) if self.y_ndim_ == 1 else y.reshape(-1, 1)
         if y.ndim != self.y_ndim_:
             raise ValueError(
                 f"y has {y.ndim} dimensions, but this {name} is expecting {self.y_ndim_} "

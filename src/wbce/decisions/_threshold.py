@@ -98,13 +98,8 @@ def threshold_curve(
     """
     if not np.isfinite(log_odds).all():
         raise ValueError("A threshold cannot be chosen on scores that are NaN or infinite.")
-    weight = {True: sample_weight[positive].sum(), False: sample_weight[~positive].sum()}
-    for sign, name in ((True, "positive"), (False, "negative")):
-        if not weight[sign] > 0:
-            raise ValueError(
-                f"A threshold cannot be chosen on validation rows without a {name} row (or with "
-                "only weightless ones). Pass more validation rows."
-            )
+    check_both_classes(positive, sample_weight)
+    positives = sample_weight[positive].sum()
     order = np.argsort(-log_odds, kind="stable")
     scores, hits = log_odds[order], positive[order]
     weights = sample_weight[order]
@@ -121,10 +116,25 @@ def threshold_curve(
     curve = ThresholdCurve(
         threshold=thresholds,
         precision=np.divide(tp, alarms, out=np.ones_like(tp), where=alarms > 0),
-        recall=tp / weight[True],
-        f1=2 * tp / (alarms + weight[True]),
+        recall=tp / positives,
+        f1=2 * tp / (alarms + positives),
     )
     return curve, cuts
+
+
+def check_both_classes(positive: NDArray[np.bool_], sample_weight: Float64) -> None:
+    """Raise if a threshold cannot be chosen because positives or negatives are missing.
+
+    Raises
+    ------
+    ValueError
+    """
+    for rows, name in ((positive, "positive"), (~positive, "negative")):
+        if not sample_weight[rows].sum() > 0:
+            raise ValueError(
+                f"A threshold cannot be chosen on validation rows without a {name} row (or with "
+                "only weightless ones). Pass more validation rows."
+            )
 
 
 def best_f1_cut(

@@ -97,6 +97,8 @@ class PointwiseLoss(keras.losses.Loss):
         tensor of shape (n,)
         """
         z = ops.cast(logits_from(y_pred, self.from_logits), self.dtype)
+        if len(z.shape) == 1:
+            z = ops.expand_dims(z, -1)
         targets = _targets(y_true, z)
         if z.shape[-1] == 1:
             log_p = ops.concatenate([ops.log_sigmoid(-z), ops.log_sigmoid(z)], axis=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Any
 
 from wbce._backend import keras
@@ -16,11 +17,35 @@ _CROSSENTROPIES = (
     losses.CategoricalCrossentropy,
     losses.SparseCategoricalCrossentropy,
 )
-_CROSSENTROPY_FUNCTIONS = (
-    losses.binary_crossentropy,
-    losses.categorical_crossentropy,
-    losses.sparse_categorical_crossentropy,
-)
+
+
+def keras_loss_class(loss: Any) -> type[keras.losses.Loss] | None:
+    """Find the class of a Keras loss that is given by name or function, "bce" and all.
+
+    Only classes take arguments; Keras answers most names with a function.
+    """
+    if isinstance(loss, str):
+        try:
+            loss = losses.get(loss)
+        except ValueError:
+            return None
+    if isinstance(loss, losses.Loss):
+        return type(loss)
+    name = getattr(loss, "__name__", "")
+    cls = getattr(losses, "".join(part.capitalize() for part in name.split("_")), None)
+    known = getattr(losses, name, None) is loss
+    return cls if known and isinstance(cls, type) and issubclass(cls, losses.Loss) else None
+
+
+def loss_on_logits(loss: Any) -> keras.losses.Loss | None:
+    """Rebuild a Keras loss so that it takes logits; None where it has no such form."""
+    cls = type(loss) if isinstance(loss, losses.Loss) else keras_loss_class(loss)
+    if cls is None:
+        return None
+    config = (loss if isinstance(loss, losses.Loss) else cls()).get_config()
+    if "from_logits" not in config:
+        return None
+    return cls.from_config({**config, "from_logits": True})
 
 
 def keras_equivalent(loss: Any) -> PointwiseLoss | None:
@@ -40,13 +65,11 @@ def keras_equivalent(loss: Any) -> PointwiseLoss | None:
         return loss
     if isinstance(loss, list | tuple) and len(loss) == 1:
         return keras_equivalent(loss[0])
-    if isinstance(loss, str):
-        try:
-            loss = keras.losses.get(loss)
-        except ValueError:
+    if isinstance(loss, str | FunctionType):
+        cls = keras_loss_class(loss)
+        if cls is None:
             return None
-    if loss in _CROSSENTROPY_FUNCTIONS:
-        return WeightedCrossentropy()
+        loss = cls()
     if not isinstance(loss, losses.Loss):
         return None
     config = loss.get_config()

@@ -49,6 +49,8 @@ class ValidationScore(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = {} if logs is None else logs
         if self.score is None:
+            if "val_loss" not in logs:  # by validation_freq not every epoch has one
+                return
             score = float(logs["val_loss"])
         else:
             score = logs["val_log_loss"] = self.score()
@@ -56,10 +58,15 @@ class ValidationScore(keras.callbacks.Callback):
             self.best_score, self.best_epoch = score, epoch + 1
             if self.patience is not None:
                 self._best_weights = self.model.get_weights()
-        elif self.patience is not None and epoch + 1 - self.best_epoch >= self.patience:
+        elif (
+            self.patience is not None
+            and self.best_epoch
+            and epoch + 1 - self.best_epoch >= self.patience
+        ):
             self.model.stop_training = True
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+    def restore_best_weights(self) -> None:
+        """Go back to the best epoch, if training may stop early."""
         if self._best_weights is not None:
             self.model.set_weights(self._best_weights)
             self._best_weights = None

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from wbce._backend import tf
+from wbce._backend import global_state, tf
 
 _LOCK = threading.RLock()
 
@@ -32,12 +32,15 @@ def seeded(seed: int) -> Iterator[None]:
         python_state, numpy_state = random.getstate(), np.random.get_state()
         context = _eager_context()
         tensorflow_state = {k: vars(context)[k] for k in ("_seed", "_rng") if k in vars(context)}
+        keras_generator = global_state.get_global_attribute("global_seed_generator")
+        global_state.set_global_attribute("global_seed_generator", None)
         random.seed(seed)
         np.random.seed(seed)
         tf.random.set_seed(seed)
         try:
             yield
         finally:
+            global_state.set_global_attribute("global_seed_generator", keras_generator)
             random.setstate(python_state)
             np.random.set_state(numpy_state)
             vars(context).update(tensorflow_state)
