@@ -691,7 +691,7 @@ def test_an_output_without_columns(abalone):
     def flat():
         return keras.Sequential(
             [
-                keras.Input((meta["n_features_in_"],)),
+                keras.Input((9,)),
                 keras.layers.Dense(1),
                 keras.layers.Reshape(()),
             ]
