@@ -57,8 +57,7 @@ class LogitFunction:
         self.n_outputs = 0
         # A network's own way to predict counts; otherwise saturated probabilities have lost their
         # logits, which are then read again.
-        own_way = type(network).predict_step is not keras.Model.predict_step
-        self._own_way = own_way
+        self._own_way = type(network).predict_step is not keras.Model.predict_step
 
         def forward(inputs: Any) -> Any:
             output = network(inputs, training=False)
