@@ -12,16 +12,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wbce._warnings import ClassWeightWarning, ImbalanceWarning
     from wbce.classifier import WeightedKerasClassifier
+    from wbce.tracing import set_trace_cache_size
 
 __version__ = "0.1.0"
 
-__all__ = ["ClassWeightWarning", "ImbalanceWarning", "WeightedKerasClassifier", "losses"]
+__all__ = [
+    "ClassWeightWarning",
+    "ImbalanceWarning",
+    "WeightedKerasClassifier",
+    "losses",
+    "set_trace_cache_size",
+]
 
 # Public names are imported when they are first used: `import wbce` does not start TensorFlow.
 _HOMES = {
     "WeightedKerasClassifier": "wbce.classifier",
     "ClassWeightWarning": "wbce._warnings",
     "ImbalanceWarning": "wbce._warnings",
+    "set_trace_cache_size": "wbce.tracing",
 }
 
 

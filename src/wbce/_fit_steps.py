@@ -17,7 +17,12 @@ from wbce.inference import blank_rows, output_logits
 from wbce.losses import PointwiseLoss, Posterior, WeightedCrossentropy, keras_equivalent
 from wbce.losses._posterior import log_loss, two_columns
 from wbce.networks import InputScaling, start_bias
-from wbce.training import DivergenceCheck, ValidationScore, batch_size_for
+from wbce.training import (
+    DivergenceCheck,
+    ValidationScore,
+    batch_size_for,
+    restore_slots,
+)
 
 
 class FitSteps(SciKerasClassifier):
@@ -301,12 +306,17 @@ class FitSteps(SciKerasClassifier):
         train: Rows,
         judge: Rows | None,
         *,
+        seed: int,
         epochs: int,
         arguments: dict[str, Any],
         initial_epoch: int = 0,
+        in_parts: bool = False,
     ) -> None:
-        """Run Keras' ``fit``, watched by the validation rows."""
+        """Train the network, watched by the validation rows."""
         self._ensure_compiled_model()
+        slots = getattr(self, "_optimizer_slots", None)
+        if slots is not None:
+            restore_slots(self.model_, slots)
         for name in ("threshold_curve_", "validation_score_", "best_epoch_"):
             self.__dict__.pop(name, None)  # of the training before
         arguments = dict(arguments)
@@ -320,16 +330,18 @@ class FitSteps(SciKerasClassifier):
         scorer = self._validation_scorer(judge)
         ours = [DivergenceCheck(), *([scorer] if scorer else [])]
         with self._callbacks_around(ours, passed_callbacks):
-            self._fit_keras_model(
+            history = self._fit_network(
                 X,
                 y,
                 sample_weight=row_weights,
-                warm_start=initial_epoch > 0,
-                epochs=epochs,
+                seed=seed,
+                keep_state=in_parts or self.warm_start,
+                epochs=initial_epoch + epochs,
                 initial_epoch=initial_epoch,
                 validation_split=0.0,
                 **arguments,
             )
+        self._note_history(history, going_on=initial_epoch > 0)
         self.n_iter_ = len(self.history_["loss"]) - initial_epoch
         self.best_epoch_ = initial_epoch + self.n_iter_
         if scorer is not None:

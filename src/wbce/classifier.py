@@ -269,7 +269,7 @@ class WeightedKerasClassifier(FitSteps):
                 self._map_to_posterior(train, class_weights, fit_arguments)
                 if not going_on:
                     self._start(train)
-                self._train(train, judge, epochs=epochs, arguments=fit_arguments)
+            self._train(train, judge, seed=seed, epochs=epochs, arguments=fit_arguments)
             self._choose_threshold(judge)
         return self
 
@@ -318,9 +318,15 @@ class WeightedKerasClassifier(FitSteps):
                 self._map_to_posterior(rows, class_weights, fit_arguments)
                 if first:
                     self._start(rows)
-                self._train(
-                    rows, None, epochs=1, initial_epoch=self.current_epoch, arguments=fit_arguments
-                )
+            self._train(
+                rows,
+                None,
+                seed=seed,
+                epochs=1,
+                initial_epoch=self.current_epoch,
+                arguments=fit_arguments,
+                in_parts=True,
+            )
             self._choose_threshold(None)
         return self
 

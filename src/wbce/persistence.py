@@ -47,9 +47,7 @@ class PackedNetwork:
         self.variables = [variable.numpy() for variable in network.variables]
         optimizer = network.optimizer if network.compiled else None
         self.optimizer_variables = (
-            [variable.numpy() for variable in optimizer.variables]
-            if optimizer is not None and optimizer.built
-            else None
+            None if optimizer is None else [variable.numpy() for variable in optimizer.variables]
         )
 
     def unpack(self, strict: bool = False) -> keras.Model:
@@ -72,7 +70,8 @@ class PackedNetwork:
                     raise
                 return network
             if self.optimizer_variables is not None:
-                network.optimizer.build(network.trainable_variables)
+                if len(self.optimizer_variables) > len(network.optimizer.variables):
+                    network.optimizer.build(network.trainable_variables)
                 _assign(network.optimizer.variables, self.optimizer_variables)
         return network
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FunctionType
 from typing import Any
 
-from scikeras.utils import loss_name
+from scikeras._utils import route_params
+from scikeras.utils import loss_name, metric_name
 
 from wbce._backend import KerasClassifier, keras
 from wbce.losses import PointwiseLoss, loss_on_logits, resolve_loss
 from wbce.losses._keras import keras_loss_class
 from wbce.networks import OffsetRemover, build_mlp
 from wbce.persistence import copy_network
+from wbce.training import NetworkTraining, needs_keras_fit, seeded
 
 DEFAULT_LOSS = "weighted_bce"
 
@@ -22,6 +25,8 @@ class Network(KerasClassifier):
     """From parameters to a compiled network, and the calls of Keras."""
 
     _fit_callbacks: list[Any]
+    history_: Any
+    _optimizer_slots: list[Any] | None  # where Keras' optimizer has none of its own
 
     def _check_model_param(self) -> Callable[..., keras.Model]:
         """Return what builds the network: SciKeras' rule, any callable, or the built-in one."""
@@ -186,6 +191,38 @@ class Network(KerasClassifier):
             del self._fit_callbacks, self._predict_callbacks
             for callback in _flat(theirs):  # or a clone would carry the trained network along
                 keras.callbacks.Callback.set_model(callback, None)
+
+    def _fit_network(self, X: Any, y: Any, *, seed: int, keep_state: bool, **arguments: Any) -> Any:
+        """Train the network, by one compiled function or, for what only it can do, Keras' ``fit``.
+
+        Returns
+        -------
+        dict of list of float
+            Keras' history.
+        """
+        routed = route_params(
+            self.get_params(deep=False), destination="fit", pass_filter=self._fit_kwargs
+        )
+        arguments = {**routed, **arguments, "callbacks": [*_flat(self._fit_callbacks)]}
+        arguments = {k: v for k, v in arguments.items() if not k.startswith("callbacks__")}
+        network = self.model_
+        with seeded(seed):
+            if needs_keras_fit(network, X, y, arguments) is not None:
+                return network.fit(X, y, **arguments).history
+            training = NetworkTraining(network, X, y, arguments, keep_state)
+        history = training.run(seed)
+        self._optimizer_slots = training.slots()
+        return history
+
+    def _note_history(self, history: dict[str, list[float]], going_on: bool) -> None:
+        """Store Keras' history under SciKeras' names, after what is there if training goes on."""
+        if not going_on or not hasattr(self, "history_"):
+            self.history_ = defaultdict(list)
+        for name, values in history.items():
+            if name != "loss" and not name.startswith("val_"):
+                with suppress(ValueError):  # a metric of the user's keeps its name
+                    name = metric_name(name)
+            self.history_[name] += values
 
     def _keras_predict(self, X: Any, arguments: dict[str, Any]) -> Any:
         """Call Keras' own ``predict`` with the routed arguments; X is validated."""

@@ -36,7 +36,14 @@ class State(KerasClassifier):
         """Start anew: nothing of an earlier fit remains."""
         for name in [n for n in self.__dict__ if n.endswith("_") and not n.startswith("__")]:
             delattr(self, name)
-        for name in ("_posterior", "_cut", "_positive", "_weight_so_far", "_output"):
+        for name in (
+            "_posterior",
+            "_cut",
+            "_positive",
+            "_weight_so_far",
+            "_output",
+            "_optimizer_slots",
+        ):
             self.__dict__.pop(name, None)
         self._logit_function = None
         self.classes_ = None

@@ -57,6 +57,8 @@ class Focal(PointwiseLoss):
     [0.1733 0.0018]
     """
 
+    scalars = ("gamma",)
+
     def __init__(
         self,
         gamma: float = 2.0,

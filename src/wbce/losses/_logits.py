@@ -42,7 +42,9 @@ def recognise(output: Any) -> tuple[str | None, Any]:
         return None, None
     if operation.type in _ACTIVATIONS:
         logits = operation.inputs[0] if cached is None else cached
-        return _ACTIVATIONS[operation.type], ops.reshape(logits, ops.shape(output))
+        if operation is not _operation(output):
+            logits = ops.reshape(logits, ops.shape(output))
+        return _ACTIVATIONS[operation.type], logits
     if _is_linear(operation):
         return "linear", output
     return None, None

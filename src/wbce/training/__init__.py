@@ -2,6 +2,15 @@
 
 from wbce.training._batch_size import batch_size_for
 from wbce.training._callbacks import DivergenceCheck, ValidationScore
+from wbce.training._epochs import NetworkTraining, needs_keras_fit, restore_slots
 from wbce.training._seeding import seeded
 
-__all__ = ["DivergenceCheck", "ValidationScore", "batch_size_for", "seeded"]
+__all__ = [
+    "DivergenceCheck",
+    "NetworkTraining",
+    "ValidationScore",
+    "batch_size_for",
+    "needs_keras_fit",
+    "restore_slots",
+    "seeded",
+]

@@ -13,6 +13,8 @@ import numpy as np
 from wbce._backend import global_state, tf
 
 _LOCK = threading.RLock()
+# Seeds from which TensorFlow's own generator was drawn: its kernels hold on to where they were.
+_drawn_from: set[int] = set()
 
 
 def _eager_context() -> Any:
@@ -27,6 +29,8 @@ def seeded(seed: int) -> Iterator[None]:
 
     Keras draws the seeds of initialisers and dropout from Python's generator, and its shuffling
     from TensorFlow's. They are global to the process: one fit at a time draws from them.
+    ``tf.random.set_seed`` also gives up every compiled function's kernels, which costs each of
+    them a tenth of a second, so it is called only where a kernel would go on from an earlier draw.
     """
     with _LOCK:
         python_state, numpy_state = random.getstate(), np.random.get_state()
@@ -36,10 +40,16 @@ def seeded(seed: int) -> Iterator[None]:
         global_state.set_global_attribute("global_seed_generator", None)
         random.seed(seed)
         np.random.seed(seed)
-        tf.random.set_seed(seed)
+        if seed in _drawn_from:
+            tf.random.set_seed(seed)
+        else:
+            vars(context).update(_seed=seed, _rng=random.Random(seed))
+        fresh = random.Random(seed).getstate()
         try:
             yield
         finally:
+            if context._rng.getstate() != fresh:
+                _drawn_from.add(seed)
             global_state.set_global_attribute("global_seed_generator", keras_generator)
             random.setstate(python_state)
             np.random.set_state(numpy_state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,18 +10,23 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from wbce._backend import keras, tf
+from wbce.inference._plain import ROWS_IN_A_BLOCK, plain_network
 from wbce.losses._logits import (
     UNRECOGNISED,
     check_consistent,
     logits_of_probabilities,
     recognise,
 )
+from wbce.tracing import (
+    architecture,
+    as_dtype,
+    input_dtypes,
+    lent_variables,
+    resource_variables,
+    traces,
+)
 
-_ROWS_AT_ONCE = 16384
-# The last bit of a row's logits must not depend on the rows beside it. A single row takes another
-# matrix kernel, and the end of an array that does not fill a vector register is computed apart:
-# batches are filled up to a multiple of this many rows, the most that a register holds.
-_ROW_MULTIPLE = 16
+_ROWS_AT_ONCE = 2**14
 
 
 class LogitFunction:
@@ -53,43 +59,32 @@ class LogitFunction:
     def __init__(
         self, network: keras.Model, sample: Any, n_classes: int, from_logits: bool | None = None
     ) -> None:
-        self.output_is_logits = bool(from_logits)
-        self.n_outputs = 0
         # A network's own way to predict counts; otherwise saturated probabilities have lost their
         # logits, which are then read again.
         self._own_way = type(network).predict_step is not keras.Model.predict_step
-
-        def forward(inputs: Any) -> Any:
-            output = network(inputs, training=False)
-            if isinstance(output, list | tuple) and len(output) == 1:
-                output = output[0]
-            if isinstance(output, list | tuple | dict):
-                raise ValueError(
-                    f"The network has {len(output)} outputs, and one is expected, of logits or "
-                    "probabilities."
-                )
-            activation, logits = recognise(output)
-            check_consistent(activation, from_logits)
-            if from_logits is None and logits is None:
-                raise ValueError(UNRECOGNISED)
-            self.n_outputs = _checked_columns(output.shape, activation, n_classes)
-            self.output_is_logits = activation == "linear" or bool(from_logits)
-            if self.output_is_logits:
-                logits = output
-            elif logits is None:
-                logits = logits_of_probabilities(tf.reshape(output, (-1, self.n_outputs)))
-            return tf.reshape(tf.cast(logits, tf.float32), (-1, self.n_outputs))
-
+        if not network.built:
+            network(tf.nest.map_structure(tf.convert_to_tensor, sample), training=False)
         arrays = tf.nest.flatten(sample)
-        self._dtypes = _input_dtypes(network, arrays)
-        specs = [
-            tf.TensorSpec((None, *array.shape[1:]), dtype)
-            for array, dtype in zip(arrays, self._dtypes, strict=True)
-        ]
-        signature = tf.nest.pack_sequence_as(sample, specs)
-        self._function = tf.function(
-            forward, input_signature=[signature], autograph=False
-        ).get_concrete_function()
+        self._dtypes = input_dtypes(network, arrays)
+        self._evaluate: Callable[..., NDArray[np.float32]]
+        plain = None if self._own_way else plain_network(network)
+        if plain is not None:
+            check_consistent(plain.ends_in, from_logits)
+            self._take_output((None, plain.n_outputs), plain.ends_in, n_classes)
+            self._evaluate = plain
+            return
+        program = traces.get(
+            _key(network, arrays, self._dtypes, from_logits),
+            lambda: _Program(network, sample, self._dtypes, from_logits),
+        )
+        self._take_output(program.shape, program.activation, n_classes)
+        self.output_is_logits = program.activation == "linear" or bool(from_logits)
+        variables = resource_variables(network.variables)
+        self._evaluate = lambda *rows: program(variables, rows)
+
+    def _take_output(self, shape: Any, activation: str | None, n_classes: int) -> None:
+        self.n_outputs = _checked_columns(shape, activation, n_classes)
+        self.output_is_logits = activation == "linear"
 
     def __call__(self, X: Any) -> NDArray[np.float64]:
         """Logits of rows.
@@ -125,15 +120,83 @@ class LogitFunction:
         return _one_column_for_two(values)
 
     def _piece(self, arrays: list[Any]) -> NDArray[np.float32]:
+        """Logits of some rows, which must not depend, to the last bit, on how many there are."""
         n_rows = arrays[0].shape[0]
-        tensors = []
+        filled = []
         for array, dtype in zip(arrays, self._dtypes, strict=True):
-            rows = _as_dtype(np.asarray(array), dtype)
-            if n_rows % _ROW_MULTIPLE:
-                filling = np.repeat(rows[:1], -n_rows % _ROW_MULTIPLE, axis=0)
+            rows = as_dtype(np.asarray(array), dtype)
+            if n_rows % ROWS_IN_A_BLOCK:
+                filling = np.repeat(rows[:1], -n_rows % ROWS_IN_A_BLOCK, axis=0)
                 rows = np.concatenate([rows, filling])
-            tensors.append(tf.convert_to_tensor(rows, dtype=dtype))
-        return self._function(*tensors).numpy()[:n_rows]
+            filled.append(rows)
+        return self._evaluate(*filled)[:n_rows]
+
+
+class _Program:
+    """A network's traced logits.
+
+    Attributes
+    ----------
+    shape : sequence of int or None
+        Of the network's output.
+    activation : {"linear", "sigmoid", "softmax", None}
+        What the output ends in; None if that is not recognised.
+    """
+
+    def __init__(
+        self, network: keras.Model, sample: Any, dtypes: list[tf.DType], from_logits: bool | None
+    ) -> None:
+        self.shape: Any = None
+        self.activation: str | None = None
+        self._dtypes = dtypes
+        variables = network.variables
+
+        def forward(values: list[Any], inputs: Any) -> Any:
+            with lent_variables(variables, values):
+                output = network(inputs, training=False)
+            if isinstance(output, list | tuple) and len(output) == 1:
+                output = output[0]
+            if isinstance(output, list | tuple | dict):
+                raise ValueError(
+                    f"The network has {len(output)} outputs, and one is expected, of logits or "
+                    "probabilities."
+                )
+            self.activation, logits = recognise(output)
+            check_consistent(self.activation, from_logits)
+            if from_logits is None and logits is None:
+                raise ValueError(UNRECOGNISED)
+            self.shape = tuple(output.shape)
+            columns = 1 if len(self.shape) == 1 else self.shape[-1]
+            if self.activation == "linear" or from_logits:
+                logits = output
+            elif logits is None:
+                logits = logits_of_probabilities(tf.reshape(output, (-1, columns)))
+            return tf.reshape(tf.cast(logits, tf.float32), (-1, columns))
+
+        specs = [
+            tf.TensorSpec((None, *array.shape[1:]), dtype)
+            for array, dtype in zip(tf.nest.flatten(sample), dtypes, strict=True)
+        ]
+        self._function = tf.function(forward, autograph=False).get_concrete_function(
+            resource_variables(variables), tf.nest.pack_sequence_as(sample, specs)
+        )
+        self._sample = tf.nest.map_structure(lambda _: None, sample)
+
+    def __call__(self, variables: list[Any], rows: tuple[Any, ...]) -> NDArray[np.float32]:
+        tensors = [
+            tf.convert_to_tensor(array, dtype=dtype)
+            for array, dtype in zip(rows, self._dtypes, strict=True)
+        ]
+        inputs = tf.nest.pack_sequence_as(self._sample, tensors)
+        return self._function(variables, inputs).numpy()
+
+
+def _key(
+    network: keras.Model, arrays: list[Any], dtypes: list[tf.DType], from_logits: bool | None
+) -> Any:
+    described = architecture(network)
+    shapes = tuple((tuple(a.shape[1:]), t.name) for a, t in zip(arrays, dtypes, strict=True))
+    return None if described is None else ("logits", described, shapes, from_logits)
 
 
 def output_logits(
@@ -184,25 +247,3 @@ def _one_column_for_two(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     if logits.shape[1] == 1:
         return logits[:, 0]
     return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
-
-
-def _input_dtypes(network: keras.Model, arrays: list[Any]) -> list[tf.DType]:
-    """What the network takes, as its inputs say; else Keras' float type for floats."""
-    inputs = getattr(network, "inputs", None) or []
-    if len(inputs) == len(arrays):
-        return [tf.as_dtype(tensor.dtype) for tensor in inputs]
-    floatx = tf.as_dtype(keras.backend.floatx())
-    return [
-        floatx if np.dtype(a.dtype).kind == "f" else tf.as_dtype(np.dtype(a.dtype)) for a in arrays
-    ]
-
-
-def _as_dtype(rows: NDArray[Any], dtype: tf.DType) -> NDArray[Any]:
-    """Convert rows to what the network was traced for, if they are still the same numbers."""
-    converted = rows.astype(dtype.as_numpy_dtype, copy=False)
-    if dtype.is_integer and rows.dtype.kind == "f" and not np.array_equal(converted, rows):
-        raise ValueError(
-            f"X has fractions, but the network was fitted on whole numbers ({dtype.name}). Fit it "
-            "on floating-point numbers."
-        )
-    return converted

@@ -1,0 +1,223 @@
+"""Plain networks in NumPy: a chain of dense layers needs no graph to be evaluated.
+
+A call of a compiled TensorFlow function costs 0.2 ms before it does anything, which is more than
+scikit-learn's own estimators need for a row altogether.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import erf, expit
+
+from wbce._backend import keras, tf
+from wbce.networks import InputScaling
+
+layers, activations = keras.layers, keras.activations
+
+ROWS_IN_A_BLOCK = 32
+
+Float32 = NDArray[np.float32]
+Step = Callable[[Float32], Float32]
+
+
+def _relu(x: Float32) -> Float32:
+    return np.maximum(x, 0, out=x)
+
+
+def _elu(x: Float32) -> Float32:
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+
+
+def _selu(x: Float32) -> Float32:
+    return np.float32(1.0507009873554805) * np.where(
+        x > 0, x, np.float32(1.6732632423543772) * np.expm1(np.minimum(x, 0))
+    )
+
+
+def _gelu(x: Float32) -> Float32:
+    return x * np.float32(0.5) * (1 + erf(x * np.float32(np.sqrt(0.5))))
+
+
+_ACTIVATIONS: dict[Any, Step] = {
+    activations.linear: lambda x: x,
+    activations.relu: _relu,
+    activations.tanh: np.tanh,
+    activations.sigmoid: expit,
+    activations.silu: lambda x: x * expit(x),
+    activations.elu: _elu,
+    activations.selu: _selu,
+    activations.gelu: _gelu,
+}
+_ENDS = {
+    activations.linear: "linear",
+    activations.sigmoid: "sigmoid",
+    activations.softmax: "softmax",
+}
+# Layers that pass rows of columns on as they are when they predict.
+_PASSING = (
+    layers.ActivityRegularization,
+    layers.AlphaDropout,
+    layers.Dropout,
+    layers.Flatten,
+    layers.GaussianDropout,
+    layers.GaussianNoise,
+    layers.Identity,
+    layers.InputLayer,
+)
+
+
+class PlainNetwork:
+    """A chain of dense layers, and what comes between them, on rows of columns.
+
+    Parameters
+    ----------
+    steps : list of callable
+        From a float32 array to the next, which may be the same one changed.
+    ends_in : {"linear", "sigmoid", "softmax"}
+        The last activation, which is left out: the result is logits.
+    n_outputs : int
+    """
+
+    def __init__(self, steps: list[Step], ends_in: str, n_outputs: int) -> None:
+        self.ends_in = ends_in
+        self.n_outputs = n_outputs
+        self._steps = steps
+
+    def __call__(self, X: Float32) -> Float32:
+        """Logits of rows; the weights are read anew each time.
+
+        Parameters
+        ----------
+        X : ndarray of float32, shape (n_samples, n_features)
+            A whole number of blocks of rows. Matrices are multiplied block by block, because
+            BLAS takes another kernel, which rounds differently, for another number of rows.
+        """
+        blocks = X.reshape(-1, ROWS_IN_A_BLOCK, X.shape[1])
+        for step in self._steps:
+            blocks = step(blocks)
+        return blocks.reshape(-1, self.n_outputs)
+
+
+def plain_network(network: keras.Model) -> PlainNetwork | None:
+    """Translate a network; None where a layer is not of the kinds known here."""
+    chain = _chain(network)
+    if not chain or not all(_in_float32(layer) for layer in chain):
+        return None
+    *before, last = chain
+    if isinstance(last, layers.Activation | layers.Softmax) and before:
+        if isinstance(last, layers.Softmax) and last.axis not in (-1, 1):
+            return None
+        last_activation = getattr(last, "activation", activations.softmax)
+        *before, last = before
+        if not _is_dense(last) or last.activation is not activations.linear:
+            return None
+    else:
+        last_activation = getattr(last, "activation", None)
+    if not _is_dense(last) or last_activation not in _ENDS:
+        return None
+    steps = [_step(layer) for layer in before]
+    if None in steps:
+        return None
+    known = [step for step in steps if step is not None and step is not _pass_on]
+    return PlainNetwork([*known, _affine(last)], _ENDS[last_activation], int(last.units))
+
+
+def _chain(network: keras.Model) -> list[Any] | None:
+    """A network's layers in order, if each takes the output of the one before and nothing else."""
+    if type(network) is keras.Sequential:
+        network.layers  # noqa: B018  # builds what is deferred
+        network = network._functional
+    operations = getattr(network, "operations", None)
+    if operations is None or type(network) is not _FUNCTIONAL:
+        return None
+    if len(network.inputs) != 1 or len(network.inputs[0].shape) != 2 or len(network.outputs) != 1:
+        return None
+    nodes = [node for at_depth in network._nodes_by_depth.values() for node in at_depth]
+    inbound = {id(node.operation): node for node in nodes}
+    if len(inbound) != len(operations) or not isinstance(operations[0], layers.InputLayer):
+        return None
+    output = network.inputs[0]
+    for operation in operations[1:]:
+        node = inbound[id(operation)]
+        if [id(tensor) for tensor in node.input_tensors] != [id(output)] or len(node.outputs) != 1:
+            return None
+        output = node.outputs[0]
+    return list(operations) if output is network.outputs[0] else None
+
+
+_FUNCTIONAL = type(keras.Model(i := keras.Input((1,)), i))
+
+
+def _in_float32(layer: Any) -> bool:
+    policy = getattr(layer, "dtype_policy", None)
+    return policy is not None and policy.name == "float32"
+
+
+def _is_dense(layer: Any) -> bool:
+    return (
+        type(layer) is layers.Dense
+        and not getattr(layer, "lora_enabled", False)
+        and getattr(layer, "quantization_mode", None) is None
+    )
+
+
+def _step(layer: Any) -> Step | None:
+    if _is_dense(layer) and layer.activation in _ACTIVATIONS:
+        affine, activate = _affine(layer), _ACTIVATIONS[layer.activation]
+        return lambda x: activate(affine(x))
+    if type(layer) is layers.Activation and layer.activation in _ACTIVATIONS:
+        activate = _ACTIVATIONS[layer.activation]
+        return lambda x: activate(x.copy())
+    if type(layer) is layers.ReLU and (layer.max_value, layer.negative_slope, layer.threshold) in (
+        (None, 0, 0),
+        (None, 0.0, 0.0),
+    ):
+        return lambda x: np.maximum(x, 0)
+    if type(layer) is layers.BatchNormalization and layer.axis in (-1, 1):
+        return _normalisation(layer)
+    if type(layer) is InputScaling:
+        return lambda x: _scale(x, _read(layer.mean), _read(layer.scale))
+    return _pass_on if type(layer) in _PASSING else None
+
+
+def _pass_on(x: Float32) -> Float32:
+    return x
+
+
+def _affine(layer: Any) -> Step:
+    def step(x: Float32) -> Float32:
+        result = x @ _read(layer.kernel)
+        if layer.use_bias:
+            result += _read(layer.bias)
+        return result
+
+    return step
+
+
+def _normalisation(layer: Any) -> Step:
+    def step(x: Float32) -> Float32:
+        factor = 1 / np.sqrt(_read(layer.moving_variance) + np.float32(layer.epsilon))
+        if layer.scale:
+            factor *= _read(layer.gamma)
+        shift = -_read(layer.moving_mean) * factor
+        if layer.center:
+            shift += _read(layer.beta)
+        return x * factor + shift
+
+    return step
+
+
+def _scale(x: Float32, mean: Float32, scale: Float32) -> Float32:
+    with np.errstate(over="ignore"):  # what overflows is clipped
+        x = np.clip((x - mean) * scale, np.float32(-1e18), np.float32(1e18))
+    return x / np.sqrt(1 + np.square(x / 3))
+
+
+def _read(variable: Any) -> Float32:
+    """A variable's values, not copied."""
+    value = tf.raw_ops.ReadVariableOp(resource=variable._value.handle, dtype=tf.float32)
+    return value.numpy()

@@ -1,0 +1,26 @@
+"""Compiled functions of a network that outlive it.
+
+A function is traced on one network with that network's variables lent out: they are arguments of
+the trace, not part of it. Every later network of the same architecture brings its own variables
+to the same trace, so that the clones of a search are traced once, and train side by side.
+"""
+
+from wbce.tracing._architecture import architecture
+from wbce.tracing._cache import TraceCache, set_trace_cache_size, traces
+from wbce.tracing._inputs import as_dtype, input_dtypes
+from wbce.tracing._lending import lent_scalars, lent_variables, resource_variables
+from wbce.tracing._threads import on_one_thread, only_processors
+
+__all__ = [
+    "TraceCache",
+    "architecture",
+    "as_dtype",
+    "input_dtypes",
+    "lent_scalars",
+    "lent_variables",
+    "on_one_thread",
+    "only_processors",
+    "resource_variables",
+    "set_trace_cache_size",
+    "traces",
+]

@@ -1,0 +1,113 @@
+"""What two networks must share to share a trace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any
+
+from wbce._backend import keras
+from wbce.networks import InputScaling
+
+# Layers whose call is told by their class, their configuration and their variables. Preprocessing
+# layers keep tables and constants elsewhere, `Lambda` and wrappers of other frameworks any code.
+_PLAIN_LAYERS = tuple(
+    f"keras.src.layers.{name}."
+    for name in (
+        "activations",
+        "attention",
+        "convolutional",
+        "core.dense",
+        "core.einsum_dense",
+        "core.embedding",
+        "core.identity",
+        "core.input_layer",
+        "core.masking",
+        "merging",
+        "normalization",
+        "pooling",
+        "regularization",
+        "reshaping",
+        "rnn",
+    )
+)
+_HOMES = {"builtins", "collections", "inspect", "keras", "tensorflow", "wbce", "wrapt", "_thread"}
+_KERAS_OPERATIONS = "keras.src.ops."
+_MODELS = (keras.Model, keras.Sequential, type(keras.Model(i := keras.Input((1,)), i)))
+
+
+def architecture(network: keras.Model) -> Hashable | None:
+    """Describe all that determines what a network computes, but its variables' values.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Built.
+
+    Returns
+    -------
+    hashable or None
+        Equal for networks that compute the same function of inputs and variables. None where
+        that cannot be told: classes and functions of the user's may hold anything.
+    """
+    operations = [network, *network._flatten_layers(include_self=False)]
+    operations += [op for op in getattr(network, "operations", []) if op not in operations]
+    if not all(_is_plain(operation) for operation in operations):
+        return None
+    try:
+        config = network.get_config()
+        names = {operation.name: f"#{i}" for i, operation in enumerate(operations)}
+        described = json.dumps(_without_names(config, names), sort_keys=True, default=str)
+    except (NotImplementedError, TypeError, ValueError):
+        return None
+    return (
+        type(network).__name__,
+        described,
+        tuple((tuple(v.shape), str(v.dtype), v.trainable) for v in network.variables),
+        (keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format()),
+    )
+
+
+def _is_plain(operation: Any) -> bool:
+    kind = type(operation)
+    known = (
+        kind in _MODELS
+        or kind is InputScaling
+        or f"{kind.__module__}.".startswith((*_PLAIN_LAYERS, _KERAS_OPERATIONS))
+    )
+    return known and all(_is_kerass(value) for value in vars(operation).values())
+
+
+def _is_kerass(value: Any) -> bool:
+    """Whether an attribute holds no code of the user's, and no array outside the variables."""
+    function = isinstance(value, FunctionType | MethodType | BuiltinFunctionType)
+    module = str((value if function else type(value)).__module__)
+    return module.partition(".")[0] in _HOMES
+
+
+def _without_names(config: Any, names: dict[str, str]) -> Any:
+    """A configuration with the automatic, counted names of layers replaced by their places."""
+    if isinstance(config, dict):
+        return {
+            key: names.get(value, value)
+            if key == "name" and isinstance(value, str)
+            else [names.get(value[0], value[0]), *value[1:]]
+            if key == "keras_history"
+            else _without_layer_names(value, names)
+            if key in ("input_layers", "output_layers")
+            else _without_names(value, names)
+            for key, value in config.items()
+            if key != "seed" and not key.endswith("initializer")  # these make the first values
+        }
+    if isinstance(config, list | tuple):
+        return [_without_names(item, names) for item in config]
+    return config
+
+
+def _without_layer_names(places: Any, names: dict[str, str]) -> Any:
+    if isinstance(places, dict):
+        return {key: _without_layer_names(value, names) for key, value in places.items()}
+    if isinstance(places, list | tuple):
+        return [_without_layer_names(item, names) for item in places]
+    return names.get(places, places) if isinstance(places, str) else places

@@ -1,0 +1,53 @@
+"""Variables and numbers that a trace takes as arguments instead of holding them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+
+def resource_variables(variables: Sequence[Any]) -> list[Any]:
+    """TensorFlow's variables behind Keras' variables."""
+    return [variable._value for variable in variables]  # `value` may be cast, or a scope's
+
+
+@contextmanager
+def lent_variables(owners: Sequence[Any], values: Sequence[Any]) -> Iterator[None]:
+    """Let Keras variables stand for other TensorFlow variables while a function is traced.
+
+    Parameters
+    ----------
+    owners : sequence of keras.Variable
+        What layers and optimizers read and assign.
+    values : sequence of tf.Variable
+        What is read and assigned instead.
+    """
+    own = resource_variables(owners)
+    try:
+        for owner, value in zip(owners, values, strict=True):
+            owner._value = value
+        yield
+    finally:
+        for owner, value in zip(owners, own, strict=True):
+            owner._value = value
+
+
+@contextmanager
+def lent_scalars(scalars: Sequence[tuple[Any, str]], values: Sequence[Any]) -> Iterator[None]:
+    """Let numbers among the attributes of objects be tensors while a function is traced.
+
+    Parameters
+    ----------
+    scalars : sequence of (object, str)
+        Objects and the names of their attributes.
+    values : sequence of tensor
+    """
+    own = [getattr(holder, name) for holder, name in scalars]
+    try:
+        for (holder, name), value in zip(scalars, values, strict=True):
+            setattr(holder, name, value)
+        yield
+    finally:
+        for (holder, name), value in zip(scalars, own, strict=True):
+            setattr(holder, name, value)

@@ -1,0 +1,321 @@
+"""Training as one compiled function: all steps of one epoch or many, on tensors in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbce._backend import keras, tf
+from wbce.tracing import (
+    architecture,
+    as_dtype,
+    input_dtypes,
+    lent_scalars,
+    lent_variables,
+    on_one_thread,
+    only_processors,
+    resource_variables,
+    traces,
+)
+from wbce.training._fused import fused_steps, wants_extra_slot
+from wbce.training._keys import loss_key, optimizer_key, scalars_of
+
+# Up to this many multiplications a step, one thread is faster than handing work to several.
+_ONE_THREAD_WORK = 2**28
+
+
+class CompiledTraining:
+    """A compiled network, ready to be trained on batches of some rows.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Built and compiled.
+    X, y, sample_weight : ndarray of shape (n_samples, ...)
+        As Keras takes them.
+    batch_size : int
+    keep_state : bool
+        Whether the optimizer's variables must be Keras' own while the training goes on. If not,
+        those of a fresh optimizer are lighter ones, see :meth:`slots`.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        X: NDArray[Any],
+        y: NDArray[Any],
+        sample_weight: NDArray[np.floating] | None,
+        batch_size: int,
+        keep_state: bool,
+    ) -> None:
+        self._rows = _row_tensors(network, X, y, sample_weight)
+        self._batch_size = batch_size
+        optimizer = network.optimizer
+        scalars = [*scalars_of(network.loss), *scalars_of(optimizer)]
+        work = batch_size * sum(int(np.prod(v.shape)) for v in network.trainable_variables)
+        one_thread = X.ndim == 2 and work <= _ONE_THREAD_WORK and only_processors()
+        parts = [architecture(network), loss_key(network.loss), optimizer_key(optimizer)]
+        key = None
+        if None not in parts:
+            specs = tuple((row.dtype.name, tuple(row.shape[1:])) for row in self._rows)
+            key = ("train", *parts, specs, one_thread)
+        self._program = traces.get(key, lambda: _Program(network, scalars, self._rows, one_thread))
+        if keep_state or optimizer.use_ema or not self._program.starts_at_zero:
+            optimizer.build(network.trainable_variables)
+        variables = resource_variables(optimizer.variables)
+        self._slots = None if optimizer.built else _zeros(self._program.slots[len(variables) :])
+        self._arguments = (
+            resource_variables(network.variables),
+            [*variables, *(self._slots or [])],
+            _zeros(self._program.extra),
+            _values(scalars),
+        )
+
+    def run(self, order: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Train for some epochs.
+
+        Parameters
+        ----------
+        order : ndarray of int32, shape (n_epochs, n_samples)
+            Row numbers in the order in which each epoch takes them.
+
+        Returns
+        -------
+        ndarray of shape (n_epochs,)
+            Mean training loss of every epoch.
+        """
+        batches = tf.constant(order), tf.constant(self._batch_size)
+        return self._program.function(*self._arguments, *self._rows, *batches).numpy()
+
+    def slots(self) -> list[NDArray[Any]] | None:
+        """Values of the optimizer's slots; None if Keras' optimizer has them itself."""
+        return None if self._slots is None else [slot.numpy() for slot in self._slots]
+
+
+class _Program:
+    """The traced function, and what a network must bring to it.
+
+    Attributes
+    ----------
+    function : callable
+        Takes variables and rows, see ``CompiledTraining``; returns a loss per epoch.
+    slots : list of (shape, dtype)
+        The optimizer's variables, those that it has from the start first.
+    starts_at_zero : bool
+        Whether a fresh optimizer's own variables are zeros.
+    extra : list of (shape, dtype)
+        Zero variables that fused kernels want beside the optimizer's.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        scalars: list[tuple[Any, str]],
+        rows: list[Any],
+        one_thread: bool,
+    ) -> None:
+        optimizer = network.optimizer
+        n_at_first = len(optimizer.variables)
+        fresh = not optimizer.built
+        optimizer.build(network.trainable_variables)
+        slots = optimizer.variables
+        self.slots = [_spec(v) for v in slots]
+        self.starts_at_zero = fresh and not any(np.any(v.numpy()) for v in slots[n_at_first:])
+        trained = network.trainable_variables if wants_extra_slot(optimizer) else []
+        self.extra = [_spec(v) for v in trained]
+        train = _training_function(network, scalars)
+        self.function = tf.function(
+            on_one_thread(train) if one_thread else train, autograph=False
+        ).get_concrete_function(
+            resource_variables(network.variables),
+            resource_variables(slots),
+            _zeros(self.extra),
+            [tf.TensorSpec((), value.dtype) for value in _values(scalars)],
+            *_any_number_of(rows),
+            tf.TensorSpec((None, None), tf.int32),
+            tf.TensorSpec((), tf.int32),
+        )
+
+
+def _training_function(network: keras.Model, scalars: list[tuple[Any, str]]) -> Callable[..., Any]:
+    optimizer, trained = network.optimizer, network.trainable_variables
+    owners = [*network.variables, *optimizer.variables]
+
+    def step(x: Any, y: Any, sample_weight: Any, extra: list[Any]) -> Any:
+        with tf.GradientTape() as tape:
+            output = network(x, training=True) if network._call_has_training_arg else network(x)
+            loss = network._compute_loss(
+                x=x, y=y, y_pred=output, sample_weight=sample_weight, training=True
+            )
+        gradients = tape.gradient(loss, resource_variables(trained))
+        with fused_steps(optimizer, extra):
+            optimizer.apply_gradients(zip(gradients, trained, strict=True))
+        return tf.cast(loss, tf.float32)
+
+    def train(
+        network_variables: list[Any],
+        optimizer_variables: list[Any],
+        extra: list[Any],
+        values: list[Any],
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        order: Any,
+        batch_size: Any,
+    ) -> Any:
+        lent = [*network_variables, *optimizer_variables]
+        n_epochs, n_samples = tf.unstack(tf.shape(order))
+        n_steps = (n_samples + batch_size - 1) // batch_size
+
+        def epoch(number: Any, losses: Any) -> Any:
+            rows = order[number]
+
+            def next_step(i: Any, total: Any) -> Any:
+                batch = rows[i * batch_size : (i + 1) * batch_size]
+                x, targets, weights = (tf.gather(a, batch) for a in (X, y, sample_weight))
+                loss = step(x, targets, weights, extra)
+                return i + 1, total + loss * tf.cast(tf.size(batch), tf.float32)
+
+            _, total = tf.while_loop(lambda i, _: i < n_steps, next_step, (0, 0.0))
+            return number + 1, losses.write(number, total / tf.cast(n_samples, tf.float32))
+
+        losses = tf.TensorArray(tf.float32, size=n_epochs)
+        with (
+            lent_variables(owners, lent),
+            lent_scalars(scalars, values),
+            _optimizer_knows(optimizer, owners, lent),
+        ):
+            _, losses = tf.while_loop(lambda i, _: i < n_epochs, epoch, (0, losses))
+        return losses.stack()
+
+    return train
+
+
+class CompiledLoss:
+    """The mean loss of some rows under a network as it stands, as Keras' ``evaluate`` has it.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Built and compiled.
+    X, y, sample_weight : ndarray of shape (n_samples, ...)
+    batch_size : int
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        X: NDArray[Any],
+        y: NDArray[Any],
+        sample_weight: NDArray[np.floating] | None,
+        batch_size: int,
+    ) -> None:
+        rows = _row_tensors(network, X, y, sample_weight)
+        scalars = scalars_of(network.loss)
+        parts = [architecture(network), loss_key(network.loss)]
+        specs = tuple((row.dtype.name, tuple(row.shape[1:])) for row in rows)
+        key = None if None in parts else ("loss", *parts, specs)
+        self._function = traces.get(key, lambda: _loss_function(network, scalars, rows))
+        self._arguments = (
+            resource_variables(network.variables),
+            _values(scalars),
+            *rows,
+            tf.constant(batch_size),
+        )
+
+    def __call__(self) -> float:
+        return float(self._function(*self._arguments))
+
+
+def _loss_function(
+    network: keras.Model, scalars: list[tuple[Any, str]], rows: list[Any]
+) -> Callable[..., Any]:
+    owners = network.variables
+
+    def evaluate(
+        variables: list[Any],
+        values: list[Any],
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        batch_size: Any,
+    ) -> Any:
+        n_samples = tf.shape(X)[0]
+
+        def next_batch(start: Any, total: Any) -> Any:
+            rows = slice(start, start + batch_size)
+            output = network(X[rows], training=False)
+            loss = network._compute_loss(
+                x=X[rows],
+                y=y[rows],
+                y_pred=output,
+                sample_weight=sample_weight[rows],
+                training=False,
+            )
+            count = tf.minimum(batch_size, n_samples - start)
+            loss = tf.cast(loss, tf.float32)
+            return start + batch_size, total + loss * tf.cast(count, tf.float32)
+
+        with lent_variables(owners, variables), lent_scalars(scalars, values):
+            _, total = tf.while_loop(lambda start, _: start < n_samples, next_batch, (0, 0.0))
+        return total / tf.cast(n_samples, tf.float32)
+
+    return tf.function(evaluate, autograph=False).get_concrete_function(
+        resource_variables(owners),
+        [tf.TensorSpec((), value.dtype) for value in _values(scalars)],
+        *_any_number_of(rows),
+        tf.TensorSpec((), tf.int32),
+    )
+
+
+@contextmanager
+def _optimizer_knows(optimizer: Any, owners: list[Any], lent: list[Any]) -> Iterator[None]:
+    """Let an optimizer find its slots by the variables that stand for its own."""
+    keys = {
+        id(value): own._unique_id
+        for value, own in zip(lent, resource_variables(owners), strict=True)
+    }
+
+    def key(variable: Any) -> Any:
+        value = getattr(variable, "_value", variable)
+        return keys[id(value)]
+
+    optimizer._var_key = key
+    try:
+        yield
+    finally:
+        del optimizer._var_key
+
+
+def _spec(variable: Any) -> tuple[tuple[int, ...], str]:
+    return tuple(variable.shape), str(variable.dtype)
+
+
+def _any_number_of(rows: list[Any]) -> list[Any]:
+    return [tf.TensorSpec((None, *row.shape[1:]), row.dtype) for row in rows]
+
+
+def _zeros(slots: list[tuple[tuple[int, ...], str]]) -> list[Any]:
+    return [tf.Variable(tf.zeros(*slot), trainable=False) for slot in slots]
+
+
+def _values(scalars: list[tuple[Any, str]]) -> list[Any]:
+    return [tf.constant(getattr(h, name), getattr(h, "dtype", "float32")) for h, name in scalars]
+
+
+def _row_tensors(
+    network: keras.Model,
+    X: NDArray[Any],
+    y: NDArray[Any],
+    sample_weight: NDArray[np.floating] | None,
+) -> list[Any]:
+    """Rows as tensors, without a copy where they have the network's type already."""
+    floatx = keras.config.floatx()
+    targets = y.astype(floatx) if y.dtype.kind == "f" else y
+    weights = np.ones(len(X), floatx) if sample_weight is None else sample_weight.astype(floatx)
+    rows = as_dtype(X, input_dtypes(network, [X])[0])
+    return [tf.convert_to_tensor(array) for array in (rows, targets, weights)]
