@@ -317,6 +317,7 @@ class FitSteps(SciKerasClassifier):
         slots = getattr(self, "_optimizer_slots", None)
         if slots is not None:
             restore_slots(self.model_, slots)
+            self._optimizer_slots = None
         for name in ("threshold_curve_", "validation_score_", "best_epoch_"):
             self.__dict__.pop(name, None)  # of the training before
         arguments = dict(arguments)

@@ -70,9 +70,10 @@ class PackedNetwork:
                     raise
                 return network
             if self.optimizer_variables is not None:
-                if len(self.optimizer_variables) > len(network.optimizer.variables):
-                    network.optimizer.build(network.trainable_variables)
-                _assign(network.optimizer.variables, self.optimizer_variables)
+                network.optimizer.build(network.trainable_variables)
+                # An optimizer that was not built yet has fewer.
+                known = network.optimizer.variables[: len(self.optimizer_variables)]
+                _assign(known, self.optimizer_variables)
         return network
 
 

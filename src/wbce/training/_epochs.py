@@ -218,9 +218,7 @@ class _Order:
 
 def restore_slots(network: keras.Model, slots: list[NDArray[Any]]) -> None:
     """Give a network's optimizer the slots that a training left."""
-    optimizer = network.optimizer
-    if not optimizer.built:
-        n_before = len(optimizer.variables)
-        optimizer.build(network.trainable_variables)
-        for variable, value in zip(optimizer.variables[n_before:], slots, strict=True):
-            variable.assign(value)
+    network.optimizer.build(network.trainable_variables)
+    own = network.optimizer.variables[-len(slots) :] if slots else []
+    for variable, value in zip(own, slots, strict=True):
+        variable.assign(value)
