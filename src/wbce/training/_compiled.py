@@ -21,7 +21,7 @@ from wbce.tracing import (
     resource_variables,
     traces,
 )
-from wbce.training._fused import fused_steps, wants_extra_slot
+from wbce.training._fused import apply_gradients, wants_extra_slot
 from wbce.training._keys import loss_key, optimizer_key, scalars_of
 
 # Up to this many multiplications a step, one thread is faster than handing work to several.
@@ -152,8 +152,7 @@ def _training_function(network: keras.Model, scalars: list[tuple[Any, str]]) -> 
                 x=x, y=y, y_pred=output, sample_weight=sample_weight, training=True
             )
         gradients = tape.gradient(loss, resource_variables(trained))
-        with fused_steps(optimizer, extra):
-            optimizer.apply_gradients(zip(gradients, trained, strict=True))
+        apply_gradients(optimizer, gradients, trained, extra)
         return tf.cast(loss, tf.float32)
 
     def train(

@@ -81,6 +81,7 @@ def needs_keras_fit(network: keras.Model, X: Any, y: Any, arguments: dict[str, A
         "the optimizer": not isinstance(network.optimizer, keras.optimizers.Optimizer)
         or isinstance(network.optimizer, keras.optimizers.LossScaleOptimizer)
         or hasattr(network.optimizer, "_exclude_from_weight_decay")
+        or network.optimizer.loss_scale_factor is not None
         or not network.trainable_variables,
         "callbacks inside an epoch": not all(
             _listens_to_epochs_only(callback) for callback in arguments.get("callbacks") or []

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from wbce._backend import keras, tf
@@ -14,29 +13,32 @@ raw = tf.raw_ops
 Step = Callable[[list[Any], list[Any], Any], None]
 
 
-@contextmanager
-def fused_steps(optimizer: Any, extra: list[Any]) -> Iterator[None]:
-    """Let an optimizer's step be a fused kernel while a function is traced.
-
-    Everything around the step, such as clipping and weight decay, stays Keras' own.
+def apply_gradients(
+    optimizer: Any, gradients: list[Any], variables: list[Any], extra: list[Any]
+) -> None:
+    """Take one step, by a fused kernel if there is one for the optimizer, while tracing.
 
     Parameters
     ----------
     optimizer : keras.optimizers.Optimizer
         Built.
+    gradients : list of tensor, IndexedSlices or None
+    variables : list of keras.Variable
     extra : list of tf.Variable
-        One a trained variable if the kernel wants more than Keras has, see
-        :func:`wants_extra_slot`.
+        One a variable if the kernel wants more than Keras has, see :func:`wants_extra_slot`.
     """
-    step = None if optimizer.gradient_accumulation_steps else _fused_step(optimizer, extra)
-    if step is None:
-        yield
+    step = _fused_step(optimizer, extra)
+    dense = all(isinstance(gradient, tf.Tensor) for gradient in gradients)
+    if step is None or not dense or optimizer.use_ema or optimizer.gradient_accumulation_steps:
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return
-    optimizer._backend_update_step = step
-    try:
-        yield
-    finally:
-        del optimizer._backend_update_step
+    gradients = optimizer._clip_gradients(gradients)
+    optimizer._apply_weight_decay(variables)
+    step(gradients, variables, optimizer._get_current_learning_rate())
+    for variable in variables:
+        if variable.constraint is not None:
+            variable.assign(variable.constraint(variable))
+    optimizer.iterations.assign_add(1)
 
 
 def wants_extra_slot(optimizer: Any) -> bool:
@@ -73,14 +75,14 @@ def _adam(optimizer: Any, gradients: list[Any], variables: list[Any], learning_r
             beta1=beta_1,
             beta2=beta_2,
             epsilon=tf.cast(optimizer.epsilon, dtype),
-            grad=_dense(gradient, dtype),
+            grad=tf.cast(gradient, dtype),
         )
 
 
 def _sgd(optimizer: Any, gradients: list[Any], variables: list[Any], learning_rate: Any) -> None:
     for gradient, variable in zip(gradients, variables, strict=True):
         dtype = variable.dtype
-        rate, gradient = tf.cast(learning_rate, dtype), _dense(gradient, dtype)
+        rate, gradient = tf.cast(learning_rate, dtype), tf.cast(gradient, dtype)
         if optimizer.momentum == 0:
             raw.ResourceApplyGradientDescent(var=_handle(variable), alpha=rate, delta=gradient)
             continue
@@ -111,7 +113,7 @@ def _rmsprop(
             "rho": tf.cast(optimizer.rho, dtype),
             "momentum": tf.cast(optimizer.momentum, dtype),
             "epsilon": tf.cast(optimizer.epsilon, dtype),
-            "grad": _dense(gradient, dtype),
+            "grad": tf.cast(gradient, dtype),
         }
         if optimizer.centered:
             average = _handle(optimizer._average_gradients[index])
@@ -126,7 +128,3 @@ def _betas(optimizer: Any) -> tuple[float, float]:
 
 def _handle(variable: Any) -> Any:
     return getattr(variable, "_value", variable).handle
-
-
-def _dense(gradient: Any, dtype: Any) -> Any:
-    return tf.cast(tf.convert_to_tensor(gradient), dtype)
