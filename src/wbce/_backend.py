@@ -10,6 +10,8 @@ with quiet_start():
     from keras.src.backend.common import global_state  # private: where its own generator lives
     from scikeras.utils.transformers import ClassifierLabelEncoder
     from scikeras.wrappers import BaseWrapper, KerasClassifier
+    from tensorflow.python.eager import execute  # private: an operation on many variables
+    from tensorflow.python.eager.context import context as eager_context  # and its generator
 
     tf.config.list_physical_devices()  # the first look for a GPU has messages of its own
 
@@ -17,6 +19,8 @@ __all__ = [
     "BaseWrapper",
     "ClassifierLabelEncoder",
     "KerasClassifier",
+    "eager_context",
+    "execute",
     "global_state",
     "keras",
     "tf",

@@ -229,7 +229,7 @@ class FitSteps(SciKerasClassifier):
         self._check_model_compatibility(train.y)
         for layer in network.layers if self._network_function() is None else []:
             if isinstance(layer, InputScaling):
-                X = self.feature_encoder_.transform(train.X)
+                X = self._encode(train.X)
                 layer.fit(X.reshape(len(X), -1), train.sample_weight)
 
     def _map_to_posterior(
@@ -270,7 +270,7 @@ class FitSteps(SciKerasClassifier):
     def _read_logits(self, train: Rows) -> bool:
         """Recognise the network's output; False where it is none that classes can be read off."""
         ours = isinstance(self.model_.loss, PointwiseLoss)
-        sample = blank_rows(self.feature_encoder_.transform(train.X[:1]))
+        sample = blank_rows(self._encode(train.X[:1]))
         logits = output_logits(
             self.model_, sample, len(self.classes_), from_logits=self.from_logits, strict=ours
         )
@@ -368,7 +368,7 @@ class FitSteps(SciKerasClassifier):
 
     def _encoded(self, rows: Rows, row_weights: NDArray[np.float64]) -> tuple[Any, Any, Any]:
         """Rows as Keras takes them; weights that are all one are left out."""
-        X = self.feature_encoder_.transform(rows.X)
+        X = self._encode(rows.X)
         y = self.target_encoder_.transform(rows.y)
         unweighted = self.class_weight is self.pos_weight is self.alpha is None
         return X, y, None if unweighted and (row_weights == 1).all() else row_weights
@@ -380,7 +380,7 @@ class FitSteps(SciKerasClassifier):
         return ValidationScore(score, self.n_iter_no_change)
 
     def _log_loss(self, judge: Rows) -> float:
-        X = self.feature_encoder_.transform(judge.X)
+        X = self._encode(judge.X)
         log_proba = self._log_posterior(self._logit_function(X))
         return log_loss(log_proba, judge.codes, judge.sample_weight)
 
@@ -391,7 +391,7 @@ class FitSteps(SciKerasClassifier):
             return
         sign = self._sign()
         if judge is not None and isinstance(self.threshold, str):
-            X = self.feature_encoder_.transform(judge.X)
+            X = self._encode(judge.X)
             log_odds = sign * self._posterior.log_odds(self._logit_function(X))
             positive = judge.codes == self._positive
             self._cut, self.threshold_curve_ = best_f1_cut(log_odds, positive, judge.sample_weight)

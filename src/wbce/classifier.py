@@ -377,7 +377,7 @@ class WeightedKerasClassifier(FitSteps):
         -------
         ndarray of shape (n_samples,)
         """
-        check_is_fitted(self, "model_")
+        self._check_fitted()
         if self._posterior is None:
             outputs = self._keras_outputs(X, predict_arguments)
             return self.target_encoder_.inverse_transform(outputs)
@@ -400,14 +400,17 @@ class WeightedKerasClassifier(FitSteps):
         ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``. With ``calibrate=False`` the network's own output.
         """
-        check_is_fitted(self, "model_")
+        self._check_fitted()
         if self._posterior is None:
             outputs = self._keras_outputs(X, predict_arguments)
             return self.target_encoder_.inverse_transform(outputs, return_proba=True)
         z = self._logits(X, predict_arguments)
         if z.ndim == 1:
             log_odds = self._posterior.log_odds(z) if self.calibrate else z
-            return np.column_stack([expit(-log_odds), expit(log_odds)])
+            proba = np.empty((len(log_odds), 2))
+            expit(-log_odds, out=proba[:, 0])
+            expit(log_odds, out=proba[:, 1])
+            return proba
         return np.exp(self._posterior.log_proba(z) if self.calibrate else log_softmax(z, axis=1))
 
     def predict_log_proba(self, X: ArrayLike, **predict_arguments: Any) -> NDArray[np.floating]:
@@ -423,7 +426,7 @@ class WeightedKerasClassifier(FitSteps):
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        check_is_fitted(self, "model_")
+        self._check_fitted()
         if self._posterior is None:
             return np.log(self.predict_proba(X, **predict_arguments))
         z = self._logits(X, predict_arguments)
@@ -446,7 +449,7 @@ class WeightedKerasClassifier(FitSteps):
             Two classes: above zero means ``classes_[1]``. More: the largest column is the
             decision.
         """
-        check_is_fitted(self, "model_")
+        self._check_fitted()
         if self._posterior is None:
             raise ValueError(
                 "decision_function is defined for one label a row, two classes or more; this "
@@ -467,7 +470,7 @@ class WeightedKerasClassifier(FitSteps):
         -------
         float
         """
-        check_is_fitted(self, "model_")
+        self._check_fitted()
         labels = self._validate_data(y=y)[1]
         predicted = self.predict(X)
         if sample_weight is not None:
@@ -484,6 +487,10 @@ class WeightedKerasClassifier(FitSteps):
 
     # ------------------------------------------------------------------ from logits to decisions
 
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "model_"):
+            check_is_fitted(self, "model_")
+
     def _logits(self, X: ArrayLike, arguments: dict[str, Any]) -> NDArray[np.float64]:
         """Logits of rows: one for two classes, one a class for more."""
         if self._logit_function is None:  # after unpickling: traced when first needed
@@ -493,7 +500,7 @@ class WeightedKerasClassifier(FitSteps):
             if self._logit_function.reads_outputs_exactly:
                 return self._logit_function.from_outputs(outputs)
         X, _ = self._validate_data(X)
-        return self._logit_function(self.feature_encoder_.transform(X))
+        return self._logit_function(self._encode(X))
 
     def _keras_outputs(self, X: Any, arguments: dict[str, Any]) -> Any:
         arguments = dict(arguments)

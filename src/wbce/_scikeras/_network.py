@@ -16,6 +16,7 @@ from wbce.losses import PointwiseLoss, loss_on_logits, resolve_loss
 from wbce.losses._keras import keras_loss_class
 from wbce.networks import OffsetRemover, build_mlp
 from wbce.persistence import copy_network
+from wbce.tracing import repeated_names
 from wbce.training import NetworkTraining, needs_keras_fit, seeded
 
 DEFAULT_LOSS = "weighted_bce"
@@ -59,7 +60,13 @@ class Network(KerasClassifier):
         is trained as it is.
         """
         self._random_state = None  # seeds are set by the caller, without SciKeras' switches
-        network = self._build_keras_model()
+        try:
+            with repeated_names():
+                network = self._build_keras_model()
+        except ValueError as error:
+            if "unique" not in str(error):
+                raise
+            network = self._build_keras_model()  # with layers that had such a name already
         if not isinstance(network, keras.Model):
             raise TypeError(
                 f"`model` returned {type(network).__name__}; it must return a keras.Model."
@@ -71,7 +78,8 @@ class Network(KerasClassifier):
                 network = self.model
         self.model_ = network
         self._compiled_on_arrival = bool(network.compiled)
-        self._ensure_compiled_model()
+        with repeated_names():
+            self._ensure_compiled_model()
         return network
 
     def _tell_keras_loss_of_logits(self) -> None:
@@ -242,7 +250,7 @@ class Network(KerasClassifier):
 
     def _wants_keras_predict(self, arguments: dict[str, Any]) -> bool:
         """Whether the user asks for something that only Keras' ``predict`` does."""
-        if arguments or any(n.startswith("predict__") for n in self.__dict__):
+        if arguments or "predict__" in " ".join(self.__dict__):
             return True
         return isinstance(self.callbacks, dict | list | type | keras.callbacks.Callback) and any(
             _hears_predictions(callback) for callback in _flat(self.callbacks)

@@ -97,8 +97,10 @@ class LogitFunction:
         -------
         ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
         """
-        arrays = tf.nest.flatten(X)
+        arrays = [X] if isinstance(X, np.ndarray) else tf.nest.flatten(X)
         n_samples = arrays[0].shape[0]
+        if n_samples <= _ROWS_AT_ONCE:
+            return _one_column_for_two(self._piece(arrays).astype(np.float64))
         pieces = [
             self._piece([a[start : start + _ROWS_AT_ONCE] for a in arrays])
             for start in range(0, n_samples, _ROWS_AT_ONCE)
@@ -126,8 +128,10 @@ class LogitFunction:
         for array, dtype in zip(arrays, self._dtypes, strict=True):
             rows = as_dtype(np.asarray(array), dtype)
             if n_rows % ROWS_IN_A_BLOCK:
-                filling = np.repeat(rows[:1], -n_rows % ROWS_IN_A_BLOCK, axis=0)
-                rows = np.concatenate([rows, filling])
+                n_filled = n_rows + -n_rows % ROWS_IN_A_BLOCK
+                padded = np.empty((n_filled, *rows.shape[1:]), rows.dtype)
+                padded[:n_rows], padded[n_rows:] = rows, rows[:1]
+                rows = padded
             filled.append(rows)
         return self._evaluate(*filled)[:n_rows]
 

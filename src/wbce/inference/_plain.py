@@ -7,21 +7,25 @@ scikit-learn's own estimators need for a row altogether.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf, expit
 
-from wbce._backend import keras, tf
+from wbce._backend import keras
 from wbce.networks import InputScaling
+from wbce.tracing import resource_variables, values_of
 
 layers, activations = keras.layers, keras.activations
 
 ROWS_IN_A_BLOCK = 32
 
 Float32 = NDArray[np.float32]
-Step = Callable[[Float32], Float32]
+Activation = Callable[[Float32], Float32]
+# What a layer computes from rows and its variables' values; and those variables.
+Step = tuple[Callable[..., Float32], tuple[Any, ...]]
 
 
 def _relu(x: Float32) -> Float32:
@@ -42,7 +46,7 @@ def _gelu(x: Float32) -> Float32:
     return x * np.float32(0.5) * (1 + erf(x * np.float32(np.sqrt(0.5))))
 
 
-_ACTIVATIONS: dict[Any, Step] = {
+_ACTIVATIONS: dict[Any, Activation] = {
     activations.linear: lambda x: x,
     activations.relu: _relu,
     activations.tanh: np.tanh,
@@ -75,8 +79,9 @@ class PlainNetwork:
 
     Parameters
     ----------
-    steps : list of callable
-        From a float32 array to the next, which may be the same one changed.
+    steps : list of (callable, tuple of keras.Variable)
+        From a float32 array, and the values of variables, to the next array, which may be the
+        same one changed.
     ends_in : {"linear", "sigmoid", "softmax"}
         The last activation, which is left out: the result is logits.
     n_outputs : int
@@ -85,7 +90,9 @@ class PlainNetwork:
     def __init__(self, steps: list[Step], ends_in: str, n_outputs: int) -> None:
         self.ends_in = ends_in
         self.n_outputs = n_outputs
-        self._steps = steps
+        self._steps = [(function, len(variables)) for function, variables in steps]
+        variables = [variable for _, some in steps for variable in some]
+        self._handles = [variable.handle for variable in resource_variables(variables)]
 
     def __call__(self, X: Float32) -> Float32:
         """Logits of rows; the weights are read anew each time.
@@ -97,8 +104,9 @@ class PlainNetwork:
             BLAS takes another kernel, which rounds differently, for another number of rows.
         """
         blocks = X.reshape(-1, ROWS_IN_A_BLOCK, X.shape[1])
-        for step in self._steps:
-            blocks = step(blocks)
+        values = iter(values_of(self._handles))
+        for function, n_variables in self._steps:
+            blocks = function(blocks, *islice(values, n_variables))
         return blocks.reshape(-1, self.n_outputs)
 
 
@@ -122,8 +130,8 @@ def plain_network(network: keras.Model) -> PlainNetwork | None:
     steps = [_step(layer) for layer in before]
     if None in steps:
         return None
-    known = [step for step in steps if step is not None and step is not _pass_on]
-    return PlainNetwork([*known, _affine(last)], _ENDS[last_activation], int(last.units))
+    known = [step for step in [*steps, _affine(last)] if step is not None and step != _PASS_ON]
+    return PlainNetwork(known, _ENDS[last_activation], int(last.units))
 
 
 def _chain(network: keras.Model) -> list[Any] | None:
@@ -167,57 +175,59 @@ def _is_dense(layer: Any) -> bool:
 
 def _step(layer: Any) -> Step | None:
     if _is_dense(layer) and layer.activation in _ACTIVATIONS:
-        affine, activate = _affine(layer), _ACTIVATIONS[layer.activation]
-        return lambda x: activate(affine(x))
+        (affine, variables), activate = _affine(layer), _ACTIVATIONS[layer.activation]
+        return lambda x, *values: activate(affine(x, *values)), variables
     if type(layer) is layers.Activation and layer.activation in _ACTIVATIONS:
         activate = _ACTIVATIONS[layer.activation]
-        return lambda x: activate(x.copy())
-    if type(layer) is layers.ReLU and (layer.max_value, layer.negative_slope, layer.threshold) in (
-        (None, 0, 0),
-        (None, 0.0, 0.0),
-    ):
-        return lambda x: np.maximum(x, 0)
+        return lambda x: activate(x.copy()), ()
+    if type(layer) is layers.ReLU and layer.max_value is None:
+        if layer.negative_slope == 0 and layer.threshold == 0:
+            return lambda x: np.maximum(x, 0), ()
+        return None
     if type(layer) is layers.BatchNormalization and layer.axis in (-1, 1):
         return _normalisation(layer)
     if type(layer) is InputScaling:
-        return lambda x: _scale(x, _read(layer.mean), _read(layer.scale))
-    return _pass_on if type(layer) in _PASSING else None
+        return _scaled, (layer.mean, layer.scale)
+    return _PASS_ON if type(layer) in _PASSING else None
 
 
 def _pass_on(x: Float32) -> Float32:
     return x
 
 
-def _affine(layer: Any) -> Step:
-    def step(x: Float32) -> Float32:
-        result = x @ _read(layer.kernel)
-        if layer.use_bias:
-            result += _read(layer.bias)
-        return result
+_PASS_ON: Step = (_pass_on, ())
 
-    return step
+
+def _affine(layer: Any) -> Step:
+    if not layer.use_bias:
+        return np.matmul, (layer._kernel,)
+    return _dense, (layer._kernel, layer.bias)
+
+
+def _dense(x: Float32, kernel: Float32, bias: Float32) -> Float32:
+    result = x @ kernel
+    result += bias
+    return result
 
 
 def _normalisation(layer: Any) -> Step:
-    def step(x: Float32) -> Float32:
-        factor = 1 / np.sqrt(_read(layer.moving_variance) + np.float32(layer.epsilon))
+    epsilon = np.float32(layer.epsilon)
+
+    def step(x: Float32, mean: Float32, variance: Float32, *affine: Float32) -> Float32:
+        values = list(affine)
+        factor = 1 / np.sqrt(variance + epsilon)
         if layer.scale:
-            factor *= _read(layer.gamma)
-        shift = -_read(layer.moving_mean) * factor
+            factor = factor * values.pop(0)
+        shift = -mean * factor
         if layer.center:
-            shift += _read(layer.beta)
+            shift = shift + values.pop(0)
         return x * factor + shift
 
-    return step
+    affine = [layer.gamma] * layer.scale + [layer.beta] * layer.center
+    return step, (layer.moving_mean, layer.moving_variance, *affine)
 
 
-def _scale(x: Float32, mean: Float32, scale: Float32) -> Float32:
+def _scaled(x: Float32, mean: Float32, scale: Float32) -> Float32:
     with np.errstate(over="ignore"):  # what overflows is clipped
         x = np.clip((x - mean) * scale, np.float32(-1e18), np.float32(1e18))
     return x / np.sqrt(1 + np.square(x / 3))
-
-
-def _read(variable: Any) -> Float32:
-    """A variable's values, not copied."""
-    value = tf.raw_ops.ReadVariableOp(resource=variable._value.handle, dtype=tf.float32)
-    return value.numpy()

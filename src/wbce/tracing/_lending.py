@@ -6,10 +6,26 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from wbce._backend import eager_context, execute, tf
+
+_FLOAT32 = tf.float32.as_datatype_enum
+
 
 def resource_variables(variables: Sequence[Any]) -> list[Any]:
     """TensorFlow's variables behind Keras' variables."""
     return [variable._value for variable in variables]  # `value` may be cast, or a scope's
+
+
+def values_of(handles: Sequence[Any]) -> list[NDArray[Any]]:
+    """The values of float32 variables by their handles, not copied, in one operation."""
+    attributes = ("N", len(handles), "dtypes", [_FLOAT32] * len(handles))
+    read = execute.execute(
+        b"_ReadVariablesOp", len(handles), list(handles), attributes, eager_context()
+    )
+    return [np.asarray(value) for value in read]
 
 
 @contextmanager

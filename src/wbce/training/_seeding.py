@@ -6,21 +6,14 @@ import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
-from wbce._backend import global_state, tf
+from wbce._backend import eager_context, global_state, tf
 
 _LOCK = threading.RLock()
 # Seeds from which TensorFlow's own generator was drawn: its kernels hold on to where they were.
 _drawn_from: set[int] = set()
-
-
-def _eager_context() -> Any:
-    from tensorflow.python.eager import context  # TensorFlow has no public way to its generator
-
-    return context.context()
 
 
 @contextmanager
@@ -34,7 +27,7 @@ def seeded(seed: int) -> Iterator[None]:
     """
     with _LOCK:
         python_state, numpy_state = random.getstate(), np.random.get_state()
-        context = _eager_context()
+        context = eager_context()
         tensorflow_state = {k: vars(context)[k] for k in ("_seed", "_rng") if k in vars(context)}
         keras_generator = global_state.get_global_attribute("global_seed_generator")
         global_state.set_global_attribute("global_seed_generator", None)
