@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from scipy.special import expit
-from sklearn.metrics import f1_score, precision_recall_curve
+from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve
 
-from wbce.decisions import Cut, best_f1_cut, threshold_curve
+from wbce.decisions import Cut, average_precision, best_f1_cut, threshold_curve
 
 
 def brute_force_best_f1(scores, positive, weight):
@@ -111,3 +111,16 @@ def test_rows_of_one_class_are_refused(only):
 def test_scores_that_are_nan_are_refused():
     with pytest.raises(ValueError, match="NaN"):
         threshold_curve(np.array([0.0, np.nan]), np.array([True, False]), np.ones(2))
+
+
+def test_average_precision_is_scikit_learn_s():
+    generator = np.random.default_rng(3)
+    for n in (2, 5, 50, 500):
+        scores = np.round(generator.normal(size=n), 1)  # with ties
+        positive = generator.random(n) < 0.3
+        positive[:2] = True, False
+        weight = generator.uniform(0.1, 3, n)
+        np.testing.assert_allclose(
+            average_precision(scores, positive, weight),
+            average_precision_score(positive, scores, sample_weight=weight),
+        )

@@ -5,6 +5,9 @@ import tensorflow as tf
 from scipy.special import expit, softmax
 
 from wbce.inference import LogitFunction, blank_rows, output_logits
+from wbce.inference._plain import plain_network
+from wbce.networks import InputScaling
+from wbce.tracing import traces
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
 
@@ -114,3 +117,123 @@ def test_blank_rows_have_the_shape_and_none_of_the_data():
     assert [b.shape for b in blank] == [(1, 3), (1,)]
     assert [b.dtype for b in blank] == [X.dtype, rows[1].dtype]
     assert not any(b.any() for b in blank)
+
+
+PLAIN = {
+    "activations": lambda: [
+        keras.layers.Dense(7, name) for name in ("relu", "tanh", "sigmoid", "silu")
+    ],
+    "more activations": lambda: [
+        keras.layers.Dense(7, name) for name in ("elu", "selu", "gelu", "linear")
+    ],
+    "activation layers": lambda: [
+        keras.layers.Dense(7, use_bias=False),
+        keras.layers.ReLU(),
+        keras.layers.Activation("tanh"),
+    ],
+    "normalised": lambda: [
+        keras.layers.BatchNormalization(),
+        keras.layers.Dense(5),
+        keras.layers.BatchNormalization(scale=False),
+        keras.layers.BatchNormalization(center=False),
+    ],
+    "passing": lambda: [
+        keras.layers.Flatten(),
+        keras.layers.Dropout(0.5),
+        keras.layers.GaussianNoise(1.0),
+        keras.layers.Identity(),
+    ],
+    "scaled": lambda: [InputScaling()],
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("end", ["sigmoid", "softmax", "a layer"])
+def test_plain_networks_in_numpy_are_keras(name, end):
+    generator = np.random.default_rng(0)
+    last = {
+        "sigmoid": [keras.layers.Dense(1, "sigmoid")],
+        "softmax": [keras.layers.Dense(3, "softmax")],
+        "a layer": [keras.layers.Dense(3), keras.layers.Softmax()],
+    }[end]
+    model = keras.Sequential([keras.Input((4,)), *PLAIN[name](), *last])
+    for variable in model.variables:
+        variable.assign(generator.uniform(0.1, 1.0, variable.shape) * generator.choice([1, 2]))
+    rows = generator.normal(size=(50, 4)).astype("float32")
+    assert plain_network(model) is not None
+    z = LogitFunction(model, rows[:1], 2 if end == "sigmoid" else 3)(rows)
+    p = expit(z) if end == "sigmoid" else softmax(z, axis=1)
+    np.testing.assert_allclose(p.reshape(50, -1), model.predict(rows, verbose=0), atol=2e-6)
+
+
+class OwnDense(keras.layers.Dense):
+    def call(self, inputs):
+        return super().call(inputs) * 2
+
+
+@pytest.mark.parametrize(
+    "middle",
+    [
+        lambda x: OwnDense(3)(x),
+        lambda x: keras.layers.Add()([x, x]),
+        lambda x: x * 2.0,
+        lambda x: keras.layers.Dense(3, "softmax")(x),
+        lambda x: keras.layers.Dense(3, lambda z: z * 3)(x),
+        lambda x: keras.layers.ReLU(max_value=0.1)(x),
+        lambda x: keras.layers.LayerNormalization()(x),
+        lambda x: keras.layers.Dense(3, dtype="mixed_bfloat16")(x),
+    ],
+)
+def test_other_networks_are_left_to_tensorflow(middle):
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, keras.layers.Dense(1, dtype="float32")(middle(inputs)))
+    assert plain_network(model) is None
+    rows = np.random.default_rng(0).normal(size=(20, 3)).astype("float32")
+    z = LogitFunction(model, rows[:1], 2)(rows)
+    np.testing.assert_allclose(z, model.predict(rows, verbose=0)[:, 0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_predictions_follow_weights_that_are_set_by_hand(plain):
+    layers = [keras.layers.Dense(4, "relu"), keras.layers.Dense(1)]
+    if not plain:
+        layers.insert(1, keras.layers.LayerNormalization())
+    model = keras.Sequential([keras.Input((3,)), *layers])
+    rows = np.ones((5, 3), "float32")
+    logits = LogitFunction(model, rows[:1], 2)
+    logits(rows)
+    model.layers[-1].set_weights([np.zeros((4, 1)), np.full(1, 3.0)])
+    np.testing.assert_array_equal(logits(rows), np.full(5, 3.0))
+
+
+@pytest.mark.parametrize("n_features", [5, 700])
+def test_rows_of_plain_networks_do_not_depend_on_their_neighbours(n_features):
+    model = keras.Sequential(
+        [
+            keras.Input((n_features,)),
+            *[keras.layers.Dense(n, "tanh") for n in (40, 9)],
+            keras.layers.Dense(3),
+        ]
+    )
+    rows = np.random.default_rng(0).normal(size=(20_000, n_features)).astype("float32")
+    logits = LogitFunction(model, rows[:1], 3)
+    together = logits(rows)
+    for some in (slice(0, 1), slice(17, 18), slice(3, 50), slice(16_000, 17_001)):
+        np.testing.assert_array_equal(logits(rows[some]), together[some])
+
+
+def test_networks_of_one_architecture_share_a_trace():
+    def build():
+        return keras.Sequential(
+            [keras.Input((3,)), keras.layers.LayerNormalization(), keras.layers.Dense(1)]
+        )
+
+    rows = np.random.default_rng(0).normal(size=(20, 3)).astype("float32")
+    first, second = build(), build()
+    logits = LogitFunction(first, rows[:1], 2)
+    logits(rows)
+    n_traces = len(traces)
+    others = LogitFunction(second, rows[:1], 2)(rows)
+    assert len(traces) == n_traces
+    np.testing.assert_allclose(others, second.predict(rows, verbose=0)[:, 0], rtol=1e-5)
+    np.testing.assert_allclose(logits(rows), first.predict(rows, verbose=0)[:, 0], rtol=1e-5)

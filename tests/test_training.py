@@ -81,7 +81,7 @@ class Network:
 
 def train(scores, patience):
     network, scores = Network(), iter(scores)
-    callback = ValidationScore(lambda: next(scores), patience)
+    callback = ValidationScore(lambda: {"val_log_loss": next(scores)}, patience)
     callback.set_model(network)
     for epoch in range(100):
         network.weights = [epoch + 1]

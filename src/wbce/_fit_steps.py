@@ -12,7 +12,7 @@ from wbce import validation, weights
 from wbce._rows import Rows, check_sample_weight
 from wbce._scikeras import SciKerasClassifier
 from wbce._warnings import ClassWeightWarning, ImbalanceWarning, warn_once
-from wbce.decisions import Cut, best_f1_cut, check_both_classes
+from wbce.decisions import Cut, average_precision, best_f1_cut, check_both_classes
 from wbce.inference import blank_rows, output_logits
 from wbce.losses import PointwiseLoss, Posterior, WeightedCrossentropy, keras_equivalent
 from wbce.losses._posterior import log_loss, two_columns
@@ -349,7 +349,7 @@ class FitSteps(SciKerasClassifier):
             scorer.restore_best_weights()  # after all callbacks, some of which restore their own
             self.best_epoch_, self.validation_score_ = scorer.best_epoch, scorer.best_score
         elif judge is not None and self._posterior is not None:
-            self.validation_score_ = self._log_loss(judge)
+            self.validation_score_ = self._validation_scores(judge)["val_log_loss"]
 
     def _training_weights(self, train: Rows) -> NDArray[np.float64]:
         if train.codes is None:
@@ -376,13 +376,21 @@ class FitSteps(SciKerasClassifier):
     def _validation_scorer(self, judge: Rows | None) -> ValidationScore | None:
         if judge is None or self._stops_early() is False:
             return None
-        score = None if self._posterior is None else (lambda: self._log_loss(judge))
+        score = None if self._posterior is None else (lambda: self._validation_scores(judge))
         return ValidationScore(score, self.n_iter_no_change)
 
-    def _log_loss(self, judge: Rows) -> float:
-        X = self._encode(judge.X)
-        log_proba = self._log_posterior(self._logit_function(X))
-        return log_loss(log_proba, judge.codes, judge.sample_weight)
+    def _validation_scores(self, judge: Rows) -> dict[str, float]:
+        """What the history says of the validation rows; the log loss is what counts."""
+        z = self._logit_function(self._encode(judge.X))
+        log_proba = self._log_posterior(z)
+        scores = {"val_log_loss": log_loss(log_proba, judge.codes, judge.sample_weight)}
+        if z.ndim == 1 and np.isfinite(z).all() and len(np.unique(judge.codes)) == 2:
+            log_odds = self._sign() * self._posterior.log_odds(z)
+            positive = judge.codes == self._positive
+            scores["val_average_precision"] = average_precision(
+                log_odds, positive, judge.sample_weight
+            )
+        return scores
 
     def _choose_threshold(self, judge: Rows | None) -> None:
         """Settle where to cut the posterior of the positive class."""

@@ -117,7 +117,8 @@ class WeightedKerasClassifier(FitSteps):
     threshold_curve_ : ThresholdCurve
         Precision, recall and F1 at every cut of the validation rows; with ``threshold="auto"``.
     history_ : dict of list
-        Keras' history, with ``val_log_loss`` where epochs were scored.
+        Keras' history, with ``val_log_loss`` and ``val_average_precision`` where epochs were
+        scored.
     n_iter_ : int
         Epochs run.
     best_epoch_ : int

@@ -3,9 +3,17 @@
 from wbce.decisions._threshold import (
     Cut,
     ThresholdCurve,
+    average_precision,
     best_f1_cut,
     check_both_classes,
     threshold_curve,
 )
 
-__all__ = ["Cut", "ThresholdCurve", "best_f1_cut", "check_both_classes", "threshold_curve"]
+__all__ = [
+    "Cut",
+    "ThresholdCurve",
+    "average_precision",
+    "best_f1_cut",
+    "check_both_classes",
+    "threshold_curve",
+]

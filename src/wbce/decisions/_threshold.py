@@ -122,6 +122,32 @@ def threshold_curve(
     return curve, cuts
 
 
+def average_precision(
+    log_odds: Float64, positive: NDArray[np.bool_], sample_weight: Float64
+) -> float:
+    """Average precision: precision at every distinct score, weighted by the recall gained there.
+
+    Parameters
+    ----------
+    log_odds : ndarray of shape (n_samples,)
+    positive : ndarray of bool, shape (n_samples,)
+    sample_weight : ndarray of shape (n_samples,)
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scores = np.array([2.0, 1.0, 0.0])
+    >>> round(average_precision(scores, np.array([True, False, True]), np.ones(3)), 4)
+    0.8333
+    """
+    curve, _ = threshold_curve(log_odds, positive, sample_weight)
+    return float(np.sum(np.diff(curve.recall, prepend=0.0) * curve.precision))
+
+
 def check_both_classes(positive: NDArray[np.bool_], sample_weight: Float64) -> None:
     """Raise if a threshold cannot be chosen because positives or negatives are missing.
 

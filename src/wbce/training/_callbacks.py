@@ -31,14 +31,15 @@ class ValidationScore(keras.callbacks.Callback):
     Parameters
     ----------
     score : callable
-        Returns the validation loss of the network as it stands, lower is better; None to take
-        ``val_loss``, the training loss of the validation rows.
+        Returns what the logs say of the validation rows under the network as it stands, among it
+        ``val_log_loss``, which counts, lower is better; None to take ``val_loss``, the training
+        loss of the validation rows.
     patience : int or None
         Epochs without a better score after which to stop. None scores every epoch and neither
         stops nor goes back.
     """
 
-    def __init__(self, score: Callable[[], float] | None, patience: int | None) -> None:
+    def __init__(self, score: Callable[[], dict[str, float]] | None, patience: int | None) -> None:
         super().__init__()
         self.score = score
         self.patience = patience
@@ -53,7 +54,8 @@ class ValidationScore(keras.callbacks.Callback):
                 return
             score = float(logs["val_loss"])
         else:
-            score = logs["val_log_loss"] = self.score()
+            logs.update(self.score())
+            score = logs["val_log_loss"]
         if score < self.best_score:
             self.best_score, self.best_epoch = score, epoch + 1
             if self.patience is not None:
