@@ -3,11 +3,13 @@ import threading
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import wbce
 from wbce.tracing import (
     TraceCache,
     architecture,
+    as_tensor,
     lent_scalars,
     lent_variables,
     repeated_names,
@@ -30,6 +32,16 @@ class Own(layers.Layer):
 
 class OwnDense(layers.Dense):
     pass
+
+
+class OwnRegularizer(keras.regularizers.Regularizer):
+    def __call__(self, weights):
+        return 0.0
+
+
+class OwnConstraint(keras.constraints.Constraint):
+    def __call__(self, weights):
+        return weights
 
 
 def adapted():
@@ -90,7 +102,8 @@ def test_the_way_through_a_graph_counts():
         lambda: keras.Sequential([keras.Input((3,)), OwnDense(1)]),
         lambda: keras.Sequential([keras.Input((3,)), layers.Lambda(lambda x: x), layers.Dense(1)]),
         lambda: network(4, lambda x: x),
-        lambda: network(4, kernel_regularizer=lambda w: 0.0),
+        lambda: network(4, kernel_regularizer=OwnRegularizer()),
+        lambda: network(4, kernel_constraint=OwnConstraint()),
         lambda: keras.Sequential([network(4, lambda x: x), layers.Dense(1)]),
         adapted,
     ],
@@ -210,3 +223,56 @@ def test_networks_repeat_their_names_and_nothing_else_does():
     # A layer made outside goes on top of either.
     keras.Model(first.inputs, layers.Dense(1)(first.outputs[0]))
     keras.Model(second.inputs, layers.Dense(1)(second.outputs[0]))
+
+
+# ---------------------------------------------------------------------- rows as tensors
+
+
+def memory(offset, n=60):
+    held = np.empty(n * 4 + 256, np.uint8)
+    start = -held.ctypes.data % 64 + offset
+    rows = held[start : start + n * 4].view("float32").reshape(-1, 3)
+    rows[:] = np.arange(n).reshape(-1, 3)
+    return rows
+
+
+@pytest.mark.parametrize("offset", [0, 4, 16, 32])
+def test_rows_wherever_they_lie_in_memory(offset):
+    rows = memory(offset)
+    tensor = as_tensor(rows, tf.float32)
+    np.testing.assert_array_equal(tf.gather(tensor, [3, 1]).numpy(), rows[[3, 1]])
+    assert (tensor._numpy().ctypes.data == rows.ctypes.data) == (offset == 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda rows: rows.astype("float64"),
+        np.asfortranarray,
+        lambda rows: rows[::2],
+        lambda rows: rows[::-1],
+        lambda rows: rows.astype("int64"),
+        lambda rows: rows > 5,
+        lambda rows: rows[:0],
+        lambda rows: np.broadcast_to(rows[:1], (5, 3)),
+    ],
+)
+def test_rows_of_any_layout(change):
+    rows = change(memory(0))
+    expected = rows.astype("float32")
+    np.testing.assert_array_equal(as_tensor(rows, tf.float32).numpy(), expected)
+    frozen = rows.copy()
+    frozen.setflags(write=False)
+    np.testing.assert_array_equal(as_tensor(frozen, tf.float32).numpy(), expected)
+
+
+def test_a_tensor_keeps_its_rows_alive():
+    tensor = as_tensor(memory(16), tf.float32)
+    filler = [np.full(60, 7.0, "float32") for _ in range(100)]
+    np.testing.assert_array_equal(tensor.numpy().ravel(), np.arange(60))
+    assert len(filler) == 100
+
+
+def test_fractions_do_not_become_whole_numbers():
+    with pytest.raises(ValueError, match="fractions"):
+        as_tensor(np.array([[0.5]]), tf.int32)

@@ -7,15 +7,17 @@ to the same trace, so that the clones of a search are traced once, and train sid
 
 from wbce.tracing._architecture import architecture
 from wbce.tracing._cache import TraceCache, set_trace_cache_size, traces
-from wbce.tracing._inputs import as_dtype, input_dtypes
+from wbce.tracing._inputs import aligned_empty, as_dtype, as_tensor, input_dtypes
 from wbce.tracing._lending import lent_scalars, lent_variables, resource_variables, values_of
 from wbce.tracing._names import repeated_names
 from wbce.tracing._threads import on_one_thread, only_processors
 
 __all__ = [
     "TraceCache",
+    "aligned_empty",
     "architecture",
     "as_dtype",
+    "as_tensor",
     "input_dtypes",
     "lent_scalars",
     "lent_variables",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wbce._backend import keras, tf
 from wbce.tracing import (
     architecture,
-    as_dtype,
+    as_tensor,
     input_dtypes,
     lent_scalars,
     lent_variables,
@@ -88,7 +88,7 @@ class CompiledTraining:
         ndarray of shape (n_epochs,)
             Mean training loss of every epoch.
         """
-        batches = tf.constant(order), tf.constant(self._batch_size)
+        batches = as_tensor(order, tf.int32), tf.constant(self._batch_size)
         return self._program.function(*self._arguments, *self._rows, *batches).numpy()
 
     def slots(self) -> list[NDArray[Any]] | None:
@@ -312,9 +312,8 @@ def _row_tensors(
     y: NDArray[Any],
     sample_weight: NDArray[np.floating] | None,
 ) -> list[Any]:
-    """Rows as tensors, without a copy where they have the network's type already."""
-    floatx = keras.config.floatx()
-    targets = y.astype(floatx) if y.dtype.kind == "f" else y
-    weights = np.ones(len(X), floatx) if sample_weight is None else sample_weight.astype(floatx)
-    rows = as_dtype(X, input_dtypes(network, [X])[0])
-    return [tf.convert_to_tensor(array) for array in (rows, targets, weights)]
+    floatx = tf.as_dtype(keras.config.floatx())
+    weights = np.ones(len(X)) if sample_weight is None else sample_weight
+    targets = floatx if y.dtype.kind == "f" else tf.as_dtype(y.dtype)
+    dtypes = input_dtypes(network, [X])[0], targets, floatx
+    return [as_tensor(a, dtype) for a, dtype in zip((X, y, weights), dtypes, strict=True)]

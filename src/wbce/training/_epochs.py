@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbce._backend import keras, tf
+from wbce.tracing import aligned_empty
 from wbce.training._callbacks import DivergenceCheck, ValidationScore
 from wbce.training._compiled import CompiledLoss, CompiledTraining
 
@@ -209,7 +210,7 @@ class _Order:
         self._generator = np.random.default_rng(seed) if shuffle else None
 
     def of_epochs(self, n_epochs: int) -> NDArray[np.int32]:
-        orders = np.empty((n_epochs, len(self._rows)), dtype=np.int32)
+        orders = aligned_empty((n_epochs, len(self._rows)), np.int32)
         for order in orders:
             if self._generator is not None:
                 self._generator.shuffle(self._rows)
