@@ -42,8 +42,8 @@ def by_us(network, X, y, keep_state=False, **arguments):
     assert needs_keras_fit(network, X, y, arguments) is None
     training = NetworkTraining(network, X, y, arguments, keep_state)
     history = training.run(seed=0)
-    if training.slots() is not None:
-        restore_slots(network, training.slots())
+    if training.slots is not None:
+        restore_slots(network, training.slots)
     return history
 
 

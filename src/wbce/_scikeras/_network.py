@@ -219,7 +219,7 @@ class Network(KerasClassifier):
                 return network.fit(X, y, **arguments).history
             training = NetworkTraining(network, X, y, arguments, keep_state)
         history = training.run(seed)
-        self._optimizer_slots = training.slots()
+        self._optimizer_slots = training.slots
         return history
 
     def _note_history(self, history: dict[str, list[float]], going_on: bool) -> None:

@@ -105,13 +105,11 @@ class Posterior:
 
     def _binary_logit_of(self, log_odds: float) -> float:
         low, high = -1e3, 1e3
-        for _ in range(100):
-            middle = (low + high) / 2
-            if self.log_odds(np.array([middle]))[0] < log_odds:
-                low = middle
-            else:
-                high = middle
-        return middle
+        for _ in range(8):  # each divides the interval by 64
+            z = np.linspace(low, high, 65)
+            above = int(np.clip(np.searchsorted(self.log_odds(z), log_odds), 1, 64))
+            low, high = z[above - 1], z[above]
+        return float((low + high) / 2)
 
 
 def _unsmoothed(own: Float64, smoothing: float, shift: float) -> Float64:

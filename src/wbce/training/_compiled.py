@@ -27,6 +27,8 @@ from wbce.training._keys import loss_key, optimizer_key, scalars_of
 # Up to this many multiplications a step, one thread is faster than handing work to several.
 _ONE_THREAD_WORK = 2**28
 
+_SPARE_SETS = 4
+
 
 class CompiledTraining:
     """A compiled network, ready to be trained on batches of some rows.
@@ -40,7 +42,7 @@ class CompiledTraining:
     batch_size : int
     keep_state : bool
         Whether the optimizer's variables must be Keras' own while the training goes on. If not,
-        those of a fresh optimizer are lighter ones, see :meth:`slots`.
+        those of a fresh optimizer are lighter ones, see :meth:`finish`.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class CompiledTraining:
         if keep_state or optimizer.use_ema or not self._program.starts_at_zero:
             optimizer.build(network.trainable_variables)
         variables = resource_variables(optimizer.variables)
-        self._slots = None if optimizer.built else _zeros(self._program.slots[len(variables) :])
+        self._slots = None if optimizer.built else self._program.fresh_slots(len(variables))
         self._arguments = (
             resource_variables(network.variables),
             [*variables, *(self._slots or [])],
@@ -91,9 +93,20 @@ class CompiledTraining:
         batches = as_tensor(order, tf.int32), tf.constant(self._batch_size)
         return self._program.function(*self._arguments, *self._rows, *batches).numpy()
 
-    def slots(self) -> list[NDArray[Any]] | None:
-        """Values of the optimizer's slots; None if Keras' optimizer has them itself."""
-        return None if self._slots is None else [slot.numpy() for slot in self._slots]
+    def finish(self) -> list[NDArray[Any]] | None:
+        """Give back what the training needed.
+
+        Returns
+        -------
+        list of ndarray or None
+            Values of the optimizer's slots; None if Keras' optimizer has them itself.
+        """
+        if self._slots is None:
+            return None
+        slots, self._slots = self._slots, None
+        values = [slot.numpy() for slot in slots]
+        self._program.take_back(slots)
+        return values
 
 
 class _Program:
@@ -127,6 +140,7 @@ class _Program:
         self.starts_at_zero = fresh and not any(np.any(v.numpy()) for v in slots[n_at_first:])
         trained = network.trainable_variables if wants_extra_slot(optimizer) else []
         self.extra = [_spec(v) for v in trained]
+        self._spare: list[list[Any]] = []
         train = _training_function(network, scalars)
         self.function = tf.function(
             on_one_thread(train) if one_thread else train, autograph=False
@@ -139,6 +153,21 @@ class _Program:
             tf.TensorSpec((None, None), tf.int32),
             tf.TensorSpec((), tf.int32),
         )
+
+    def fresh_slots(self, n_own: int) -> list[Any]:
+        """Zero variables for all of the optimizer's but the first ``n_own``."""
+        try:
+            slots = self._spare.pop()
+        except IndexError:
+            return _zeros(self.slots[n_own:])
+        for slot in slots:
+            slot.assign(tf.zeros(slot.shape, slot.dtype))
+        return slots
+
+    def take_back(self, slots: list[Any]) -> None:
+        """Keep small variables for a later training: it takes longer to make them than to clear."""
+        if len(self._spare) < _SPARE_SETS and sum(s.shape.num_elements() for s in slots) < 2**18:
+            self._spare.append(slots)
 
 
 def _training_function(network: keras.Model, scalars: list[tuple[Any, str]]) -> Callable[..., Any]:

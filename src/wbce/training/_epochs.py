@@ -117,6 +117,12 @@ class NetworkTraining:
         As for ``keras.Model.fit``.
     keep_state : bool
         Whether the optimizer's state must be in the optimizer itself afterwards.
+
+    Attributes
+    ----------
+    slots : list of ndarray or None
+        After the training, values of the optimizer's slots, such as moments, where Keras'
+        optimizer does not have them itself.
     """
 
     def __init__(
@@ -134,6 +140,7 @@ class NetworkTraining:
         batch_size = arguments["batch_size"]
         # The user's callbacks may look at the optimizer.
         keep_state = keep_state or not all(type(c) in _OURS for c in self._callbacks)
+        self.slots: list[NDArray[Any]] | None = None
         self._training = CompiledTraining(
             network, X, y, arguments.get("sample_weight"), batch_size, keep_state
         )
@@ -188,12 +195,9 @@ class NetworkTraining:
                 epoch += 1
         if last > first:
             network.optimizer.finalize_variable_values(network.trainable_weights)
+        self.slots = self._training.finish()
         callbacks.on_train_end(logs)
         return network.history.history
-
-    def slots(self) -> list[NDArray[Any]] | None:
-        """Values of the optimizer's slots, such as moments; None if Keras' optimizer has them."""
-        return self._training.slots()
 
     def _epochs_together(self, verbose: Any) -> int:
         unwatched = all(type(c) is DivergenceCheck for c in self._callbacks)
