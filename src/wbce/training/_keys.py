@@ -71,7 +71,7 @@ def optimizer_key(optimizer: Any) -> Hashable | None:
         numbers = _schedule_numbers(rate)
         fixed = {k: v for k, v in rate.get_config().items() if k not in (*numbers, "name")}
         config["learning_rate"] = [type(rate).__name__, fixed]
-    elif not isinstance(rate, keras.Variable):
+    elif not hasattr(rate, "assign"):  # a function of the user's
         return None
     return _as_key(kind, config)
 
