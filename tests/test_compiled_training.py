@@ -6,7 +6,7 @@ import pytest
 
 from wbce.losses import Focal, WeightedCrossentropy
 from wbce.tracing import set_trace_cache_size, traces
-from wbce.training import NetworkTraining, needs_keras_fit, restore_slots, seeded
+from wbce.training import NetworkTraining, needs_keras_fit, seeded
 
 layers, optimizers = keras.layers, keras.optimizers
 schedules = optimizers.schedules
@@ -43,7 +43,7 @@ def by_us(network, X, y, keep_state=False, **arguments):
     training = NetworkTraining(network, X, y, arguments, keep_state)
     history = training.run(seed=0)
     if training.slots is not None:
-        restore_slots(network, training.slots)
+        training.slots.restore(network)
     return history
 
 

@@ -21,7 +21,6 @@ from wbce.training import (
     DivergenceCheck,
     ValidationScore,
     batch_size_for,
-    restore_slots,
 )
 
 
@@ -316,7 +315,7 @@ class FitSteps(SciKerasClassifier):
         self._ensure_compiled_model()
         slots = getattr(self, "_optimizer_slots", None)
         if slots is not None:
-            restore_slots(self.model_, slots)
+            slots.restore(self.model_)
             self._optimizer_slots = None
         for name in ("threshold_curve_", "validation_score_", "best_epoch_"):
             self.__dict__.pop(name, None)  # of the training before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from types import FunctionType
 from typing import Any
 
@@ -27,7 +27,7 @@ class Network(KerasClassifier):
 
     _fit_callbacks: list[Any]
     history_: Any
-    _optimizer_slots: list[Any] | None  # where Keras' optimizer has none of its own
+    _optimizer_slots: Any  # where Keras' optimizer has none of its own
 
     def _check_model_param(self) -> Callable[..., keras.Model]:
         """Return what builds the network: SciKeras' rule, any callable, or the built-in one."""
@@ -218,7 +218,8 @@ class Network(KerasClassifier):
             if needs_keras_fit(network, X, y, arguments) is not None:
                 return network.fit(X, y, **arguments).history
             training = NetworkTraining(network, X, y, arguments, keep_state)
-        history = training.run(seed)
+        with seeded(seed) if training.runs_users_code else nullcontext():
+            history = training.run(seed)
         self._optimizer_slots = training.slots
         return history
 

@@ -144,6 +144,8 @@ def _chain(network: keras.Model) -> list[Any] | None:
         return None
     if len(network.inputs) != 1 or len(network.inputs[0].shape) != 2 or len(network.outputs) != 1:
         return None
+    if network.inputs[0].dtype != "float32":
+        return None
     nodes = [node for at_depth in network._nodes_by_depth.values() for node in at_depth]
     inbound = {id(node.operation): node for node in nodes}
     if len(inbound) != len(operations) or not isinstance(operations[0], layers.InputLayer):

@@ -139,6 +139,7 @@ class PointwiseLoss(keras.losses.Loss):
             "label_smoothing": self.label_smoothing,
             "class_weight": self.class_weight,
             "from_logits": self.from_logits,
+            "dtype": self.dtype,
         }
 
 

@@ -5,7 +5,7 @@ the trace, not part of it. Every later network of the same architecture brings i
 to the same trace, so that the clones of a search are traced once, and train side by side.
 """
 
-from wbce.tracing._architecture import architecture
+from wbce.tracing._architecture import architecture, no_users_code
 from wbce.tracing._cache import TraceCache, set_trace_cache_size, traces
 from wbce.tracing._inputs import aligned_empty, as_dtype, as_tensor, input_dtypes
 from wbce.tracing._lending import lent_scalars, lent_variables, resource_variables, values_of
@@ -21,6 +21,7 @@ __all__ = [
     "input_dtypes",
     "lent_scalars",
     "lent_variables",
+    "no_users_code",
     "on_one_thread",
     "only_processors",
     "repeated_names",

@@ -59,12 +59,14 @@ def architecture(network: keras.Model) -> Hashable | None:
         config = network.get_config()
         names = {operation.name: f"#{i}" for i, operation in enumerate(operations)}
         described = json.dumps(_without_names(config, names), sort_keys=True, default=str)
+        variables = tuple(_described_variable(v) for v in network.variables)
     except (NotImplementedError, TypeError, ValueError):
         return None
     return (
         type(network).__name__,
         described,
-        tuple((tuple(v.shape), str(v.dtype), v.trainable) for v in network.variables),
+        variables,
+        tuple(getattr(operation, "autocast", None) for operation in operations),
         (keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format()),
     )
 
@@ -76,11 +78,34 @@ def _is_plain(operation: Any) -> bool:
         or kind is InputScaling
         or f"{kind.__module__}.".startswith((*_PLAIN_LAYERS, _KERAS_OPERATIONS))
     )
-    return known and all(_is_kerass(value) for value in vars(operation).values())
+    return known and no_users_code(operation)
+
+
+def no_users_code(thing: Any) -> bool:
+    """Whether no attribute of an object is code of the user's, or an array of numbers."""
+    return all(_is_kerass(value) for value in vars(thing).values())
+
+
+def _described_variable(variable: Any) -> Hashable:
+    """Shape, type and what a step does to a variable beside its update.
+
+    Raises
+    ------
+    TypeError
+        If that is code of the user's.
+    """
+    rules = [getattr(variable, name, None) for name in ("constraint", "regularizer")]
+    if not all(_is_kerass(rule) for rule in rules):
+        raise TypeError
+    configs = tuple(
+        rule and (type(rule).__name__, json.dumps(rule.get_config(), sort_keys=True, default=str))
+        for rule in rules
+    )
+    replaced = getattr(variable, "overwrite_with_gradient", False)
+    return tuple(variable.shape), str(variable.dtype), variable.trainable, replaced, configs
 
 
 def _is_kerass(value: Any) -> bool:
-    """Whether an attribute holds no code of the user's, and no array outside the variables."""
     function = isinstance(value, FunctionType | MethodType | BuiltinFunctionType)
     module = str((value if function else type(value)).__module__)
     return module.partition(".")[0] in _HOMES

@@ -25,16 +25,19 @@ def input_dtypes(network: keras.Model, arrays: list[Any]) -> list[tf.DType]:
 
 def as_dtype(rows: NDArray[Any], dtype: tf.DType) -> NDArray[Any]:
     """Convert rows to what the network was traced for, if they are still the same numbers."""
-    converted = rows.astype(dtype.as_numpy_dtype, copy=False)
+    with np.errstate(invalid="ignore"):  # checked
+        converted = rows.astype(dtype.as_numpy_dtype, copy=False)
     _check_whole(rows, converted, dtype)
     return converted
 
 
 def _check_whole(rows: NDArray[Any], converted: NDArray[Any], dtype: tf.DType) -> None:
-    if dtype.is_integer and rows.dtype.kind == "f" and not np.array_equal(converted, rows):
+    if not dtype.is_integer or np.can_cast(rows.dtype, converted.dtype):
+        return
+    if not np.array_equal(converted, rows):
         raise ValueError(
-            f"X has fractions, but the network was fitted on whole numbers ({dtype.name}). Fit it "
-            "on floating-point numbers."
+            f"X has fractions, or numbers beyond {dtype.name}, but the network was fitted on whole "
+            f"numbers ({dtype.name}). Fit it on floating-point numbers."
         )
 
 
@@ -50,7 +53,8 @@ def as_tensor(rows: NDArray[Any], dtype: tf.DType) -> Any:
     usable = rows.dtype == as_numpy and rows.flags.c_contiguous and rows.flags.writeable
     if not usable or rows.ctypes.data % _ALIGNMENT:
         own = aligned_empty(rows.shape, as_numpy)
-        np.copyto(own, rows, casting="unsafe")
+        with np.errstate(invalid="ignore"):  # checked
+            np.copyto(own, rows, casting="unsafe")
         _check_whole(rows, own, dtype)
         rows = own
     return tf.experimental.dlpack.from_dlpack(rows.__dlpack__())

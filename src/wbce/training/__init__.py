@@ -2,7 +2,7 @@
 
 from wbce.training._batch_size import batch_size_for
 from wbce.training._callbacks import DivergenceCheck, ValidationScore
-from wbce.training._epochs import NetworkTraining, needs_keras_fit, restore_slots
+from wbce.training._epochs import NetworkTraining, needs_keras_fit
 from wbce.training._seeding import seeded
 
 __all__ = [
@@ -11,6 +11,5 @@ __all__ = [
     "ValidationScore",
     "batch_size_for",
     "needs_keras_fit",
-    "restore_slots",
     "seeded",
 ]

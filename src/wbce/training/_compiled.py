@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,6 +43,11 @@ class CompiledTraining:
     keep_state : bool
         Whether the optimizer's variables must be Keras' own while the training goes on. If not,
         those of a fresh optimizer are lighter ones, see :meth:`finish`.
+
+    Attributes
+    ----------
+    is_private : bool
+        Whether code of the user's takes part, so that the trace is this training's alone.
     """
 
     def __init__(
@@ -61,11 +66,16 @@ class CompiledTraining:
         work = batch_size * sum(int(np.prod(v.shape)) for v in network.trainable_variables)
         one_thread = X.ndim == 2 and work <= _ONE_THREAD_WORK and only_processors()
         parts = [architecture(network), loss_key(network.loss), optimizer_key(optimizer)]
+        self.is_private = None in parts
+        # A loss of the user's may take no weights at all.
+        weighted = sample_weight is not None or parts[1] is not None
         key = None
-        if None not in parts:
+        if not self.is_private:
             specs = tuple((row.dtype.name, tuple(row.shape[1:])) for row in self._rows)
-            key = ("train", *parts, specs, one_thread)
-        self._program = traces.get(key, lambda: _Program(network, scalars, self._rows, one_thread))
+            key = ("train", *parts, _slots_key(network), specs, one_thread)
+        self._program = traces.get(
+            key, lambda: _Program(network, scalars, self._rows, weighted, one_thread)
+        )
         if keep_state or optimizer.use_ema or not self._program.starts_at_zero:
             optimizer.build(network.trainable_variables)
         variables = resource_variables(optimizer.variables)
@@ -129,6 +139,7 @@ class _Program:
         network: keras.Model,
         scalars: list[tuple[Any, str]],
         rows: list[Any],
+        weighted: bool,
         one_thread: bool,
     ) -> None:
         optimizer = network.optimizer
@@ -141,7 +152,7 @@ class _Program:
         trained = network.trainable_variables if wants_extra_slot(optimizer) else []
         self.extra = [_spec(v) for v in trained]
         self._spare: list[list[Any]] = []
-        train = _training_function(network, scalars)
+        train = _training_function(network, scalars, weighted)
         self.function = tf.function(
             on_one_thread(train) if one_thread else train, autograph=False
         ).get_concrete_function(
@@ -170,7 +181,9 @@ class _Program:
             self._spare.append(slots)
 
 
-def _training_function(network: keras.Model, scalars: list[tuple[Any, str]]) -> Callable[..., Any]:
+def _training_function(
+    network: keras.Model, scalars: list[tuple[Any, str]], weighted: bool
+) -> Callable[..., Any]:
     optimizer, trained = network.optimizer, network.trainable_variables
     owners = [*network.variables, *optimizer.variables]
 
@@ -205,7 +218,7 @@ def _training_function(network: keras.Model, scalars: list[tuple[Any, str]]) -> 
             def next_step(i: Any, total: Any) -> Any:
                 batch = rows[i * batch_size : (i + 1) * batch_size]
                 x, targets, weights = (tf.gather(a, batch) for a in (X, y, sample_weight))
-                loss = step(x, targets, weights, extra)
+                loss = step(x, targets, weights if weighted else None, extra)
                 return i + 1, total + loss * tf.cast(tf.size(batch), tf.float32)
 
             _, total = tf.while_loop(lambda i, _: i < n_steps, next_step, (0, 0.0))
@@ -245,9 +258,10 @@ class CompiledLoss:
         rows = _row_tensors(network, X, y, sample_weight)
         scalars = scalars_of(network.loss)
         parts = [architecture(network), loss_key(network.loss)]
+        weighted = sample_weight is not None or parts[1] is not None
         specs = tuple((row.dtype.name, tuple(row.shape[1:])) for row in rows)
         key = None if None in parts else ("loss", *parts, specs)
-        self._function = traces.get(key, lambda: _loss_function(network, scalars, rows))
+        self._function = traces.get(key, lambda: _loss_function(network, scalars, rows, weighted))
         self._arguments = (
             resource_variables(network.variables),
             _values(scalars),
@@ -260,7 +274,7 @@ class CompiledLoss:
 
 
 def _loss_function(
-    network: keras.Model, scalars: list[tuple[Any, str]], rows: list[Any]
+    network: keras.Model, scalars: list[tuple[Any, str]], rows: list[Any], weighted: bool
 ) -> Callable[..., Any]:
     owners = network.variables
 
@@ -281,7 +295,7 @@ def _loss_function(
                 x=X[rows],
                 y=y[rows],
                 y_pred=output,
-                sample_weight=sample_weight[rows],
+                sample_weight=sample_weight[rows] if weighted else None,
                 training=False,
             )
             count = tf.minimum(batch_size, n_samples - start)
@@ -317,6 +331,18 @@ def _optimizer_knows(optimizer: Any, owners: list[Any], lent: list[Any]) -> Iter
         yield
     finally:
         del optimizer._var_key
+
+
+def _slots_key(network: keras.Model) -> Hashable:
+    """Which slots an optimizer that was built before has, and for which variables."""
+    optimizer = network.optimizer
+    if not optimizer.built:
+        return None
+    places = [
+        optimizer._trainable_variables_indices.get(optimizer._var_key(variable))
+        for variable in network.trainable_variables
+    ]
+    return tuple(places), tuple(_spec(variable) for variable in optimizer.variables)
 
 
 def _spec(variable: Any) -> tuple[tuple[int, ...], str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from wbce.training._compiled import CompiledLoss, CompiledTraining
 
 # Epochs that nobody looks at run together, as long as their row numbers fit into 16 MiB.
 _ROW_NUMBERS_AT_ONCE = 2**22
+# And as long as they take about a second: a call into TensorFlow does not hear Ctrl-C.
+_WORK_AT_ONCE = 2**31
 
 _OURS = (DivergenceCheck, ValidationScore)
 _BATCH_HOOKS = [
@@ -71,7 +74,8 @@ def needs_keras_fit(network: keras.Model, X: Any, y: Any, arguments: dict[str, A
         ),
         "several losses, or weighted ones": isinstance(network.loss, list | tuple | dict)
         or getattr(network._compile_loss, "_user_loss_weights", None) is not None,
-        "metrics": network._compile_metrics is not None,
+        "metrics": network._compile_metrics is not None
+        or any(metric is not network._loss_tracker for metric in network.metrics),
         "how it is run": network.run_eagerly
         or network.jit_compile is True
         or network.steps_per_execution != 1
@@ -120,9 +124,11 @@ class NetworkTraining:
 
     Attributes
     ----------
-    slots : list of ndarray or None
-        After the training, values of the optimizer's slots, such as moments, where Keras'
-        optimizer does not have them itself.
+    slots : Slots or None
+        After the training, the optimizer's slots, such as moments, where Keras' optimizer does
+        not have them itself.
+    runs_users_code : bool
+        Whether code of the user's runs in the training, and may draw random numbers.
     """
 
     def __init__(
@@ -138,12 +144,14 @@ class NetworkTraining:
         self._callbacks = arguments.get("callbacks") or []
         self._n_samples = len(X)
         batch_size = arguments["batch_size"]
-        # The user's callbacks may look at the optimizer.
-        keep_state = keep_state or not all(type(c) in _OURS for c in self._callbacks)
-        self.slots: list[NDArray[Any]] | None = None
+        callbacks_are_ours = all(type(c) in _OURS for c in self._callbacks)
+        keep_state = keep_state or not callbacks_are_ours  # others may look at the optimizer
+        self.slots: Slots | None = None
         self._training = CompiledTraining(
             network, X, y, arguments.get("sample_weight"), batch_size, keep_state
         )
+        self.runs_users_code = self._training.is_private or not callbacks_are_ours
+        self._work = len(X) * max(1, network.count_params()) if X.ndim == 2 else 2**62
         self._validation_loss: CompiledLoss | None = None
         if arguments.get("validation_data") is not None:
             X_val, y_val, weight_val = (*arguments["validation_data"], None)[:3]
@@ -195,7 +203,9 @@ class NetworkTraining:
                 epoch += 1
         if last > first:
             network.optimizer.finalize_variable_values(network.trainable_weights)
-        self.slots = self._training.finish()
+        values = self._training.finish()
+        if values is not None:
+            self.slots = Slots.of(network, values)
         callbacks.on_train_end(logs)
         return network.history.history
 
@@ -203,7 +213,7 @@ class NetworkTraining:
         unwatched = all(type(c) is DivergenceCheck for c in self._callbacks)
         if verbose != 0 or not unwatched or self._validation_loss is not None:
             return 1
-        return max(1, _ROW_NUMBERS_AT_ONCE // max(1, self._n_samples))
+        return max(1, min(_ROW_NUMBERS_AT_ONCE // self._n_samples, _WORK_AT_ONCE // self._work))
 
 
 class _Order:
@@ -222,9 +232,37 @@ class _Order:
         return orders
 
 
-def restore_slots(network: keras.Model, slots: list[NDArray[Any]]) -> None:
-    """Give a network's optimizer the slots that a training left."""
-    network.optimizer.build(network.trainable_variables)
-    own = network.optimizer.variables[-len(slots) :] if slots else []
-    for variable, value in zip(own, slots, strict=True):
-        variable.assign(value)
+@dataclass(frozen=True)
+class Slots:
+    """An optimizer's slots beside it.
+
+    Attributes
+    ----------
+    values : list of ndarray
+    trained : list of int
+        Places, among the network's variables, of those that have slots.
+    iterations : int
+        The optimizer's count when the slots were its own.
+    """
+
+    values: list[NDArray[Any]]
+    trained: list[int]
+    iterations: int
+
+    @classmethod
+    def of(cls, network: keras.Model, values: list[NDArray[Any]]) -> Slots:
+        """Slots as a training left them."""
+        places = {id(variable): i for i, variable in enumerate(network.variables)}
+        trained = [places[id(variable)] for variable in network.trainable_variables]
+        return cls(values, trained, int(network.optimizer.iterations))
+
+    def restore(self, network: keras.Model) -> None:
+        """Give them to the network's optimizer, unless it has been trained or replaced since."""
+        optimizer, variables = network.optimizer, network.variables
+        if int(optimizer.iterations) != self.iterations or max(self.trained) >= len(variables):
+            return
+        optimizer.build([variables[i] for i in self.trained])
+        own = optimizer.variables[-len(self.values) :] if self.values else []
+        if [tuple(v.shape) for v in own] == [v.shape for v in self.values]:
+            for variable, value in zip(own, self.values, strict=True):
+                variable.assign(value)

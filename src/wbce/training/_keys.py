@@ -8,7 +8,16 @@ from typing import Any
 
 from wbce._backend import keras
 from wbce.losses import PointwiseLoss
+from wbce.tracing import no_users_code
 
+# Optimizers that treat all variables alike, whatever their names.
+_OPTIMIZERS = {
+    getattr(keras.optimizers, name, None)
+    for name in (
+        "SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Adafactor", "Nadam",
+        "Ftrl", "Lion", "Lamb",
+    )
+}  # fmt: skip
 Schedule = keras.optimizers.schedules.LearningRateSchedule
 
 _KERAS_FUNCTIONS = {
@@ -47,6 +56,8 @@ def loss_key(loss: Any) -> Hashable | None:
     if isinstance(loss, str):
         return loss
     kind = type(loss)
+    if isinstance(loss, keras.losses.Loss) and not no_users_code(loss):
+        return None
     if isinstance(loss, PointwiseLoss) and kind.__module__.startswith("wbce."):
         config = {k: v for k, v in loss.get_config().items() if k not in loss.scalars}
     elif isinstance(loss, keras.losses.Loss) and kind.__module__.startswith("keras."):
@@ -56,13 +67,15 @@ def loss_key(loss: Any) -> Hashable | None:
     else:
         return _KERAS_FUNCTIONS.get(id(loss))
     config.pop("name", None)
-    return _as_key(kind, config)
+    return _as_key(kind, {**config, "dtype": str(loss.dtype)})
 
 
 def optimizer_key(optimizer: Any) -> Hashable | None:
     kind = type(optimizer)
     rate = optimizer._learning_rate
-    if not kind.__module__.startswith("keras."):
+    if kind not in _OPTIMIZERS or not no_users_code(optimizer):
+        return None
+    if isinstance(rate, Schedule) and not no_users_code(rate):
         return None
     config = optimizer.get_config()
     for name in ("name", "learning_rate", *(n for h, n in scalars_of(optimizer) if h is optimizer)):
