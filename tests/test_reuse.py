@@ -7,6 +7,7 @@ import threading
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -165,3 +166,21 @@ def test_layers_made_before_may_be_part_of_a_network(cancer):
         return keras.Model(inputs, keras.layers.Dense(1)(x))
 
     assert clf(model=on_top, epochs=1).fit(X, y).predict(X).shape == y.shape
+
+
+def test_fitted_networks_may_be_joined_under_names_of_their_own(cancer):
+    X, y = cancer
+    first, second = (clf(random_state=seed).fit(X, y).model_ for seed in (0, 1))
+    first.name, second.name = "first", "second"
+    inputs = keras.Input(first.inputs[0].shape[1:])
+    joined = keras.Model(inputs, keras.layers.Average()([first(inputs), second(inputs)]))
+    each = [model.predict(X[:9], verbose=0) for model in (first, second)]
+    np.testing.assert_allclose(
+        joined.predict(X[:9], verbose=0), np.mean(each, axis=0), rtol=1e-5, atol=1e-7
+    )
+
+
+def test_the_users_thread_settings_are_left_alone(cancer):
+    before = tf.config.threading.get_intra_op_parallelism_threads()
+    clf().fit(*cancer)
+    assert tf.config.threading.get_intra_op_parallelism_threads() == before
