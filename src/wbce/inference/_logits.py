@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+from joblib import cpu_count
 from numpy.typing import NDArray
 from scipy.special import logit
 
 from wbce._backend import keras, tf
-from wbce.inference._plain import ROWS_IN_A_BLOCK, plain_network
+from wbce.inference._plain import ROWS_IN_A_BLOCK, PlainNetwork, plain_network
 from wbce.losses._logits import (
     UNRECOGNISED,
     check_consistent,
@@ -101,10 +103,16 @@ class LogitFunction:
         n_samples = arrays[0].shape[0]
         if n_samples <= _ROWS_AT_ONCE:
             return _one_column_for_two(self._piece(arrays).astype(np.float64))
-        pieces = [
-            self._piece([a[start : start + _ROWS_AT_ONCE] for a in arrays])
-            for start in range(0, n_samples, _ROWS_AT_ONCE)
-        ]
+        starts = range(0, n_samples, _ROWS_AT_ONCE)
+
+        def piece(start: int) -> NDArray[np.float32]:
+            return self._piece([a[start : start + _ROWS_AT_ONCE] for a in arrays])
+
+        if isinstance(self._evaluate, PlainNetwork):  # TensorFlow uses all cores by itself
+            with ThreadPoolExecutor(min(cpu_count(), len(starts))) as pool:
+                pieces = list(pool.map(piece, starts))
+        else:
+            pieces = [piece(start) for start in starts]
         return _one_column_for_two(np.concatenate(pieces, dtype=np.float64))
 
     @property
