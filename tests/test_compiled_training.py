@@ -339,8 +339,8 @@ def test_parameters_are_numbers_to_one_trace():
 
 def test_a_schedule_s_numbers_are_numbers_to_one_trace():
     def fit(rate, steps):
-        optimizer = lambda: optimizers.SGD(schedules.CosineDecay(rate, steps))  # noqa: E731
-        assert_same(*trained_both_ways(optimizer=optimizer))
+        schedule = schedules.CosineDecay(rate, steps)
+        assert_same(*trained_both_ways(optimizer=lambda: optimizers.SGD(schedule)))
 
     fit(0.1, 20)
     n_traces = len(traces)

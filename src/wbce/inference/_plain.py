@@ -1,7 +1,7 @@
 """Plain networks in NumPy: a chain of dense layers needs no graph to be evaluated.
 
-A call of a compiled TensorFlow function costs 0.2 ms before it does anything, which is more than
-scikit-learn's own estimators need for a row altogether.
+A call of a compiled TensorFlow function costs more, before it does anything, than scikit-learn's
+own estimators need for a row altogether.
 """
 
 from __future__ import annotations
@@ -137,7 +137,6 @@ def plain_network(network: keras.Model) -> PlainNetwork | None:
 def _chain(network: keras.Model) -> list[Any] | None:
     """A network's layers in order, if each takes the output of the one before and nothing else."""
     if type(network) is keras.Sequential:
-        network.layers  # noqa: B018  # builds what is deferred
         network = network._functional
     operations = getattr(network, "operations", None)
     if operations is None or type(network) is not _FUNCTIONAL:

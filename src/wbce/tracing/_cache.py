@@ -69,7 +69,7 @@ def set_trace_cache_size(size: int) -> None:
     """Set how many compiled functions the process keeps for later fits.
 
     A fit of a network whose architecture, loss and optimizer came before reuses their compiled
-    functions, which saves about half a second. Each takes some megabytes.
+    functions, which saves the time of tracing and optimising them; each takes memory.
 
     Parameters
     ----------

@@ -18,8 +18,8 @@ _base: dict[str, int] | None = None
 def repeated_names() -> Iterator[None]:
     """Count the layers of every network from the same numbers.
 
-    TensorFlow keeps a kernel for every name that a variable ever had, a third of a megabyte for a
-    small network. Layers made outside go on being counted, so that none shares its name with a
+    TensorFlow keeps a kernel for every name that a variable ever had, so that each new name leaks
+    memory. Layers made outside go on being counted, so that none shares its name with a
     layer of a network built here.
     """
     global _base

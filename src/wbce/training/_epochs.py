@@ -16,7 +16,7 @@ from wbce.training._compiled import CompiledLoss, CompiledTraining
 
 # Epochs that nobody looks at run together, as long as their row numbers fit into 16 MiB.
 _ROW_NUMBERS_AT_ONCE = 2**22
-# And as long as they take about a second: a call into TensorFlow does not hear Ctrl-C.
+# And as long as they are little work, rows times parameters: such a call does not hear Ctrl-C.
 _WORK_AT_ONCE = 2**31
 
 _OURS = (DivergenceCheck, ValidationScore)

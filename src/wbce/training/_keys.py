@@ -71,6 +71,7 @@ def loss_key(loss: Any) -> Hashable | None:
 
 
 def optimizer_key(optimizer: Any) -> Hashable | None:
+    """What an optimizer computes, but for its scalars; None for code of the user's."""
     kind = type(optimizer)
     rate = optimizer._learning_rate
     if kind not in _OPTIMIZERS or not no_users_code(optimizer):

@@ -22,8 +22,8 @@ def seeded(seed: int) -> Iterator[None]:
 
     Keras draws the seeds of initialisers and dropout from Python's generator, and its shuffling
     from TensorFlow's. They are global to the process: one fit at a time draws from them.
-    ``tf.random.set_seed`` also gives up every compiled function's kernels, which costs each of
-    them a tenth of a second, so it is called only where a kernel would go on from an earlier draw.
+    ``tf.random.set_seed`` also gives up every compiled function's kernels, which are made
+    anew at the next call, so it is called only where a kernel would go on from an earlier draw.
     """
     with _LOCK:
         python_state, numpy_state = random.getstate(), np.random.get_state()
