@@ -104,11 +104,20 @@ def test_kerass_own_predictions_give_the_same_logits():
 
 
 def test_without_strictness_an_odd_output_is_none():
-    assert output_logits(network(5, "softmax"), X[:1], 2, from_logits=None, strict=False) is None
-    probabilities = output_logits(network(1, "relu"), X[:1], 2, from_logits=None, strict=False)
+    assert (
+        output_logits(
+            network(5, "softmax"), X[:1], 2, from_logits=None, multi_label=False, strict=False
+        )
+        is None
+    )
+    probabilities = output_logits(
+        network(1, "relu"), X[:1], 2, from_logits=None, multi_label=False, strict=False
+    )
     assert not probabilities.output_is_logits
     with pytest.raises(ValueError, match="not recognised"):
-        output_logits(network(1, "relu"), X[:1], 2, from_logits=None, strict=True)
+        output_logits(
+            network(1, "relu"), X[:1], 2, from_logits=None, multi_label=False, strict=True
+        )
 
 
 def test_blank_rows_have_the_shape_and_none_of_the_data():

@@ -10,7 +10,7 @@ from wbce.tracing import (
     TraceCache,
     architecture,
     as_tensor,
-    lent_scalars,
+    lent_numbers,
     lent_variables,
     repeated_names,
     values_of,
@@ -196,7 +196,7 @@ def test_what_is_lent_comes_back_after_an_error():
     loss = wbce.losses.Focal(2.0)
     seen = []
     with pytest.raises(ZeroDivisionError):
-        fail_inside(lent_scalars([(loss, "gamma")], [7.0]), lambda: seen.append(loss.gamma))
+        fail_inside(lent_numbers([(loss, "gamma")], [7.0]), lambda: seen.append(loss.gamma))
     assert seen == [7.0]
     assert loss.gamma == 2.0
 

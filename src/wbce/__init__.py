@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wbce._warnings import ClassWeightWarning, ImbalanceWarning
     from wbce.classifier import WeightedKerasClassifier
+    from wbce.imbalance import print_imbalance
     from wbce.tracing import set_trace_cache_size
 
 __version__ = "0.1.0"
@@ -21,6 +22,7 @@ __all__ = [
     "ImbalanceWarning",
     "WeightedKerasClassifier",
     "losses",
+    "print_imbalance",
     "set_trace_cache_size",
 ]
 
@@ -29,6 +31,7 @@ _HOMES = {
     "WeightedKerasClassifier": "wbce.classifier",
     "ClassWeightWarning": "wbce._warnings",
     "ImbalanceWarning": "wbce._warnings",
+    "print_imbalance": "wbce.imbalance",
     "set_trace_cache_size": "wbce.tracing",
 }
 

@@ -6,17 +6,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logit
 
 from wbce import validation, weights
+from wbce._posterior_steps import PosteriorSteps
 from wbce._rows import Rows, check_sample_weight
-from wbce._scikeras import SciKerasClassifier
 from wbce._warnings import ClassWeightWarning, ImbalanceWarning, warn_once
-from wbce.decisions import Cut, average_precision, best_f1_cut, check_both_classes
-from wbce.inference import blank_rows, output_logits
-from wbce.losses import PointwiseLoss, Posterior, WeightedCrossentropy, keras_equivalent
-from wbce.losses._posterior import log_loss, two_columns
-from wbce.networks import InputScaling, start_bias
+from wbce.decisions import average_precision, check_both_classes
+from wbce.losses import BatchLoss, DeferredReweighting, OwnLoss, check_cost_matrix
+from wbce.losses._posterior import label_log_loss, log_loss, two_columns
+from wbce.networks import InputScaling
 from wbce.training import (
     DivergenceCheck,
     ValidationScore,
@@ -24,18 +22,12 @@ from wbce.training import (
 )
 
 
-class FitSteps(SciKerasClassifier):
+class FitSteps(PosteriorSteps):
     """What `fit` and `partial_fit` do, step by step."""
 
-    # What a fit leaves behind, some of it None for targets with several labels a row.
-    model_: Any
-    classes_: Any
     history_: Any
-    _positive: int | None
-    _posterior: Any
-    _logit_function: Any
-    _output: Any
-    _cut: Any
+    class_weight_: Any  # a dict; one a label for several labels
+    pos_weight_: Any
     _weight_so_far: tuple[float, int]
 
     # ------------------------------------------------------------------ the steps of a fit
@@ -53,6 +45,9 @@ class FitSteps(SciKerasClassifier):
             X, y, population = X[kept], y[kept], population[kept]
         if reset:
             self._fit_encoders(X, y)
+        if self._has_several_labels():
+            self._check_label_parameters()
+            return Rows(X, y, self._indicators(y), population)
         if not self._has_one_label_a_row():
             return Rows(X, y, None, population)
         if len(self.classes_) < 2:
@@ -60,6 +55,7 @@ class FitSteps(SciKerasClassifier):
                 self._refuse_one_class(y)
             return Rows(X, y, None, population)
         self._check_two_class_parameters()
+        self._check_costs()
         return Rows(X, y, self._codes(y), population)
 
     def _refuse_one_class(self, y: NDArray[Any]) -> None:
@@ -68,7 +64,7 @@ class FitSteps(SciKerasClassifier):
             f"y has one class, {self.classes_.tolist()[0]!r}, in the {len(y)} rows with any "
             "weight; two classes or more are needed."
         )
-        if not hasattr(self, "model_") or isinstance(self.model_.loss, PointwiseLoss):
+        if not hasattr(self, "model_") or isinstance(self.model_.loss, OwnLoss):
             raise ValueError(message)
         warn_once(f"{message} The network learns a constant.", ImbalanceWarning, stacklevel=5)
 
@@ -84,6 +80,42 @@ class FitSteps(SciKerasClassifier):
                     f"{name}={value!r} needs two classes, but y has {len(self.classes_)}: "
                     f"{self.classes_.tolist()}. For more, {instead}."
                 )
+
+    def _check_label_parameters(self) -> None:
+        """Refuse what has no meaning, yet, for several labels a row."""
+        for name, instead in (
+            ("pos_label", "a label is there or not"),
+            ("cost_matrix", "pass pos_weight, a weight for every label"),
+        ):
+            value = getattr(self, name)
+            if value is not None:
+                raise ValueError(
+                    f"{name}={value!r} is for classes that exclude each other, but y has "
+                    f"{len(self.classes_)} labels a row: {instead}."
+                )
+        if isinstance(self.threshold, str):
+            raise ValueError(
+                f"threshold={self.threshold!r} is not there for several labels a row: pass a "
+                "number, or None to decide as the weights imply."
+            )
+
+    def _check_costs(self) -> None:
+        if self.cost_matrix is None:
+            return
+        costs = check_cost_matrix(self.cost_matrix)
+        if len(costs) != len(self.classes_):
+            raise ValueError(
+                f"cost_matrix has the shape {costs.shape}, but y has {len(self.classes_)} classes, "
+                f"{self.classes_.tolist()}: pass a row for each, and a column for each decision."
+            )
+
+    def _indicators(self, y: NDArray[Any]) -> NDArray[np.intp]:
+        if not np.isin(y, (0, 1)).all():
+            raise ValueError(
+                "y with several labels a row must be 0 or 1, a column for every label; got values "
+                f"{np.unique(y)[:5].tolist()}."
+            )
+        return np.asarray(y).astype(np.intp)
 
     def _codes(self, y: NDArray[Any]) -> NDArray[np.intp]:
         encoded = np.asarray(self.target_encoder_.transform(y))
@@ -122,12 +154,17 @@ class FitSteps(SciKerasClassifier):
             if isinstance(self.threshold, str) and judge.codes is not None:
                 check_both_classes(judge.codes == self._positive, judge.sample_weight)
             return rows, judge
-        codes = np.zeros(len(rows), dtype=np.intp) if rows.codes is None else rows.codes
-        classes = ["any"] if rows.codes is None else self.classes_.tolist()
+        one_label = rows.codes is not None and rows.codes.ndim == 1
+        codes = rows.codes if one_label else np.zeros(len(rows), dtype=np.intp)
+        classes = self.classes_.tolist() if one_label else ["any"]
         counts = np.bincount(codes, minlength=len(classes))
         demanded = {
             'threshold="auto"': isinstance(self.threshold, str),
             "early_stopping=True": self._stops_early() is True,
+            f"calibrate={self.calibrate!r}": isinstance(self.calibrate, str),
+            f"calibrate=True with loss={self.loss!r}, which has no posterior of its own,": (
+                self.calibrate is True and isinstance(self._named_loss(), BatchLoss)
+            ),
         }
         if not validation.enough_rows(counts, fraction):
             for why in (name for name, wanted in demanded.items() if wanted):
@@ -154,6 +191,8 @@ class FitSteps(SciKerasClassifier):
                     f"{self.classes_.tolist()}."
                 )
             codes = self._codes(y)
+        elif self._has_several_labels():
+            codes = self._indicators(y)
         judge = Rows(X, y, codes, population)
         return judge.take(np.flatnonzero(population > 0))
 
@@ -162,7 +201,13 @@ class FitSteps(SciKerasClassifier):
         if train.codes is None:
             self._refuse_class_decisions()
             return np.ones(0)
-        counts = weights.class_counts(train.codes, len(self.classes_), train.sample_weight)
+        counts = self._class_counts(train)
+        if self._has_several_labels():
+            pairs = weights.label_weight_pairs(
+                counts, class_weight=self.class_weight, pos_weight=self.pos_weight, alpha=self.alpha
+            )
+            self._note_weights(pairs)
+            return pairs
         if not counts.all():
             raise ValueError(
                 f"y has no rows of class {self.classes_.tolist()[int(np.argmin(counts))]!r}, which "
@@ -190,6 +235,10 @@ class FitSteps(SciKerasClassifier):
         return class_weights
 
     def _note_weights(self, class_weights: NDArray[np.float64]) -> None:
+        if class_weights.ndim == 2:
+            self.class_weight_ = [dict(enumerate(pair)) for pair in class_weights.tolist()]
+            self.pos_weight_ = class_weights[:, 1] / class_weights[:, 0]
+            return
         self.class_weight_ = dict(zip(self.classes_.tolist(), class_weights.tolist(), strict=True))
         if self._positive is not None:
             ratio = class_weights[self._positive] / class_weights[1 - self._positive]
@@ -198,7 +247,7 @@ class FitSteps(SciKerasClassifier):
     def _find_positive(self, rows: Rows) -> None:
         """Find the code of the positive class; None for more than two classes."""
         self._positive = None
-        if rows.codes is None:
+        if rows.codes is None or rows.codes.ndim > 1:
             return
         counts = weights.class_counts(rows.codes, len(self.classes_), rows.sample_weight)
         labels = self.classes_.tolist()
@@ -231,75 +280,6 @@ class FitSteps(SciKerasClassifier):
                 X = self._encode(train.X)
                 layer.fit(X.reshape(len(X), -1), train.sample_weight)
 
-    def _map_to_posterior(
-        self, train: Rows, class_weights: NDArray[np.float64], arguments: dict[str, Any]
-    ) -> None:
-        """Find out what the network's output means, and the way from it to the posterior."""
-        self._posterior = None
-        if train.codes is None:
-            if self._has_one_label_a_row():
-                self._refuse_one_class(train.y)
-            return
-        loss = keras_equivalent(self.model_.loss)
-        if self._logit_function is None and not self._read_logits(train):
-            self._refuse_class_decisions()
-            return
-        class_weights = class_weights * self._keras_class_weight(arguments)
-        if loss is None:
-            if self.calibrate and np.ptp(class_weights) > 0:
-                raise ValueError(
-                    f"loss={self.model_.loss!r} has no known map from a weighted network's output "
-                    "to probabilities. Use a loss that has one ('weighted_bce', 'focal', a Keras "
-                    "cross-entropy), drop the class weights, or set calibrate=False."
-                )
-            loss, class_weights = WeightedCrossentropy(), np.ones(len(class_weights))
-        if loss.class_weight is not None:
-            if len(loss.class_weight) != len(class_weights):
-                raise ValueError(
-                    f"The loss has {len(loss.class_weight)} class weights, but y has "
-                    f"{len(class_weights)} classes."
-                )
-            if np.ptp(class_weights) > 0:
-                raise ValueError(
-                    "The loss has class weights of its own, and the estimator has others. Keep "
-                    "class_weight, pos_weight or alpha of the estimator, or the loss's own."
-                )
-        self._posterior = Posterior(loss, class_weights)
-
-    def _read_logits(self, train: Rows) -> bool:
-        """Recognise the network's output; False where it is none that classes can be read off."""
-        ours = isinstance(self.model_.loss, PointwiseLoss)
-        sample = blank_rows(self._encode(train.X[:1]))
-        logits = output_logits(
-            self.model_, sample, len(self.classes_), from_logits=self.from_logits, strict=ours
-        )
-        if logits is None:
-            return False
-        if ours:
-            self.model_.loss.from_logits = logits.output_is_logits
-        elif logits.output_is_logits:
-            self._tell_keras_loss_of_logits()
-        self._logit_function = logits
-        self._output = sample, len(self.classes_), logits.output_is_logits
-        return True
-
-    def _keras_class_weight(self, arguments: dict[str, Any]) -> NDArray[np.float64]:
-        """Class weights that go straight to Keras' ``fit``, by code."""
-        given = arguments.get("class_weight", getattr(self, "fit__class_weight", None)) or {}
-        return np.array([float(given.get(k, 1.0)) for k in range(len(self.classes_))])
-
-    def _start(self, train: Rows) -> None:
-        """Start the output bias where the posterior is the base rate."""
-        if self._posterior is None or isinstance(self.model_.loss, list | dict):
-            return
-        counts = weights.class_counts(train.codes, len(self.classes_), train.sample_weight)
-        untrained = self.model_.optimizer is None or int(self.model_.optimizer.iterations) == 0
-        if untrained and counts.all():
-            logits = self._posterior.logits_of(counts / counts.sum())
-            if self._logit_function.n_outputs == 2 and len(counts) == 2:
-                logits = np.array([-logits[0] / 2, logits[0] / 2])
-            start_bias(self.model_, logits)
-
     def _train(
         self,
         train: Rows,
@@ -329,6 +309,11 @@ class FitSteps(SciKerasClassifier):
         X, y, row_weights = self._encoded(train, self._training_weights(train))
         scorer = self._validation_scorer(judge)
         ours = [DivergenceCheck(), *([scorer] if scorer else [])]
+        if self._weights_in_loss and self.model_.loss.deferral > 0:
+            first_weighted = int(self.model_.loss.deferral * epochs)
+            ours.append(DeferredReweighting(self.model_.loss, initial_epoch + first_weighted))
+            if scorer is not None:  # before, the weights to undo are others
+                scorer.first_epoch = initial_epoch + first_weighted
         with self._callbacks_around(ours, passed_callbacks):
             history = self._fit_network(
                 X,
@@ -351,7 +336,7 @@ class FitSteps(SciKerasClassifier):
             self.validation_score_ = self._validation_scores(judge)["val_log_loss"]
 
     def _training_weights(self, train: Rows) -> NDArray[np.float64]:
-        if train.codes is None:
+        if train.codes is None or train.codes.ndim > 1 or self._weights_in_loss:
             return train.sample_weight / train.sample_weight.mean()
         class_weights = np.array([self.class_weight_[k] for k in self.classes_.tolist()])
         if hasattr(self, "_weight_so_far"):  # parts of a stream share one scale
@@ -360,7 +345,7 @@ class FitSteps(SciKerasClassifier):
 
     def _keras_validates(self, passed_callbacks: Any) -> bool:
         """Whether anything looks at Keras' own validation: it takes as long as the training."""
-        ours = self._posterior is not None and isinstance(self.model_.loss, PointwiseLoss)
+        ours = self._posterior is not None and isinstance(self.model_.loss, OwnLoss)
         routed = getattr(self, "fit__callbacks", None)
         heard = (self.callbacks, routed, passed_callbacks, self.metrics, self.verbose)
         return not ours or any(heard)
@@ -381,42 +366,19 @@ class FitSteps(SciKerasClassifier):
     def _validation_scores(self, judge: Rows) -> dict[str, float]:
         """What the history says of the validation rows; the log loss is what counts."""
         z = self._logit_function(self._encode(judge.X))
-        log_proba = self._log_posterior(z)
+        posterior = self._posterior_of(z, judge)
+        if self._has_several_labels():
+            loss = label_log_loss(posterior.log_odds(z), judge.codes, judge.sample_weight)
+            return {"val_log_loss": loss}
+        log_proba = posterior.log_proba(z) if z.ndim == 2 else two_columns(posterior.log_odds(z))
         scores = {"val_log_loss": log_loss(log_proba, judge.codes, judge.sample_weight)}
         if z.ndim == 1 and np.isfinite(z).all() and len(np.unique(judge.codes)) == 2:
-            log_odds = self._sign() * self._posterior.log_odds(z)
+            log_odds = self._sign() * posterior.log_odds(z)
             positive = judge.codes == self._positive
             scores["val_average_precision"] = average_precision(
                 log_odds, positive, judge.sample_weight
             )
         return scores
-
-    def _choose_threshold(self, judge: Rows | None) -> None:
-        """Settle where to cut the posterior of the positive class."""
-        self.threshold_ = self._cut = None
-        if self._posterior is None or len(self.classes_) > 2:
-            return
-        sign = self._sign()
-        if judge is not None and isinstance(self.threshold, str):
-            X = self._encode(judge.X)
-            log_odds = sign * self._posterior.log_odds(self._logit_function(X))
-            positive = judge.codes == self._positive
-            self._cut, self.threshold_curve_ = best_f1_cut(log_odds, positive, judge.sample_weight)
-        elif self.threshold is None or isinstance(self.threshold, str):
-            implied = sign * float(logit(self._posterior.implied_threshold))
-            self._cut = Cut(float(expit(implied)), implied)
-        else:
-            self._cut = Cut.at(self.threshold)
-        self.threshold_ = self._cut.probability
-
-    def _log_posterior(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
-        if z.ndim == 1:
-            return two_columns(self._posterior.log_odds(z))
-        return self._posterior.log_proba(z)
-
-    def _sign(self) -> int:
-        """+1 where the positive class is ``classes_[1]``, the one that logits speak of."""
-        return 1 if self._positive == 1 else -1
 
     # ------------------------------------------------------------------ parts of a stream
 
@@ -432,6 +394,19 @@ class FitSteps(SciKerasClassifier):
             raise ValueError(
                 f"{strategy} is computed from all rows, and partial_fit sees a part. Pass the "
                 "weights as numbers: class_weight={label: weight}, pos_weight=number or alpha."
+            )
+        named = self._named_loss()
+        if isinstance(self.calibrate, str) or (self.calibrate and isinstance(named, BatchLoss)):
+            raise ValueError(
+                f"calibrate={self.calibrate!r} with loss={self.loss!r} needs validation rows, and "
+                "partial_fit has none. Use a loss with a posterior of its own and calibrate=True, "
+                "or calibrate=False."
+            )
+        shares = getattr(named, "class_shares_parameter", None)
+        if shares is not None and getattr(named, shares) is None:
+            raise ValueError(
+                f"loss={self.loss!r} needs the classes' counts among all rows, and partial_fit "
+                f"sees a part. Pass loss__{shares}, one number for every class."
             )
         if isinstance(self.threshold, str):
             raise ValueError(
@@ -454,6 +429,8 @@ class FitSteps(SciKerasClassifier):
             return np.ones(0)
         if not hasattr(self, "_positive"):
             self._find_positive(rows)
+        if self._has_several_labels():
+            return self._weigh_label_part(rows)
         relative = weights.class_weight_vector(
             np.ones(len(self.classes_)),
             self.classes_.tolist(),
@@ -469,15 +446,11 @@ class FitSteps(SciKerasClassifier):
         self._note_weights(class_weights)
         return class_weights
 
-    def _refuse_class_decisions(self) -> None:
-        """Weights and thresholds need one label a row."""
-        for name in ("class_weight", "pos_weight", "alpha", "threshold", "pos_label"):
-            value = getattr(self, name)
-            if value is not None:
-                raise ValueError(
-                    f"{name}={value!r} needs one label a row and a network with one logit or "
-                    "probability for two classes, or one a class. Here y is of type "
-                    f"{self.target_type_!r}; leave {name}=None."
-                )
-
-    # ------------------------------------------------------------------ state
+    def _weigh_label_part(self, rows: Rows) -> NDArray[np.float64]:
+        """Weights of labels as numbers, as they are: their mean is that of a stream not seen."""
+        equal = np.ones((len(self.classes_), 2))
+        pairs = weights.label_weight_pairs(
+            equal, class_weight=self.class_weight, pos_weight=self.pos_weight, alpha=self.alpha
+        )
+        self._note_weights(pairs)
+        return pairs

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from wbce.losses import PointwiseLoss, check_cost_matrix
 from wbce.validation import check_fraction
 
 
@@ -23,7 +24,9 @@ def check_parameters(estimator: Any) -> None:
     _check_label_smoothing(estimator)
     check_fraction(estimator.validation_split)
     _check_threshold(estimator.threshold)
-    _check_flag("calibrate", estimator.calibrate)
+    _check_calibrate(estimator.calibrate)
+    if estimator.cost_matrix is not None:
+        check_cost_matrix(estimator.cost_matrix)
     wish = estimator.early_stopping
     if not isinstance(wish, bool | np.bool_) and not (isinstance(wish, str) and wish == "auto"):
         raise ValueError(
@@ -54,12 +57,14 @@ def _check_label_smoothing(estimator: Any) -> None:
             "spread over all classes, 0 <= label_smoothing < 1."
         )
     loss = estimator.loss
-    ours_by_name = isinstance(loss, str | type) and estimator._named_loss() is not None
+    ours_by_name = isinstance(loss, str | type) and isinstance(
+        estimator._named_loss(), PointwiseLoss
+    )
     if smoothing != 0 and loss is not None and not ours_by_name:
         raise ValueError(
-            f"label_smoothing={smoothing!r} is for the losses of this package by name or class, "
-            f"and would be ignored by loss={loss!r}. Give it to the loss itself, or pass it as "
-            "loss__label_smoothing."
+            f"label_smoothing={smoothing!r} is for the pointwise losses of this package by name or "
+            f"class, and would be ignored by loss={loss!r}. Give it to the loss itself, or pass it "
+            "as loss__label_smoothing."
         )
 
 
@@ -81,9 +86,13 @@ def _check_threshold(threshold: Any) -> None:
         raise ValueError(f"threshold={threshold!r} is not allowed: pass {allowed}.")
 
 
-def _check_flag(name: str, value: Any) -> None:
-    if not isinstance(value, bool | np.bool_):
-        raise ValueError(f"{name}={value!r} is not allowed: pass True or False.")
+def _check_calibrate(value: Any) -> None:
+    if not isinstance(value, bool | np.bool_) and value not in ("sigmoid", "isotonic"):
+        raise ValueError(
+            f"calibrate={value!r} is not allowed: pass True (the posterior that the loss implies), "
+            "'sigmoid' or 'isotonic' (calibrated on the validation rows), or False (the network's "
+            "own output)."
+        )
 
 
 def check_count(name: str, value: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, log_softmax
+from scipy.special import expit, log_expit, log_softmax
 from sklearn.utils.validation import check_is_fitted
 
 from wbce import validation
@@ -15,6 +15,7 @@ from wbce._parameters import check_count, check_parameters
 from wbce._rows import check_sample_weight
 from wbce._scikeras import DEFAULT_LOSS
 from wbce._warnings import warn_of_accuracy
+from wbce.decisions import expected_costs
 from wbce.inference import LogitFunction
 from wbce.losses._posterior import two_columns
 from wbce.training import batch_size_for, seeded
@@ -163,12 +164,13 @@ class WeightedKerasClassifier(FitSteps):
         *,
         loss: Any = DEFAULT_LOSS,
         class_weight: Any = None,
-        pos_weight: float | str | None = None,
+        pos_weight: Any = None,
         pos_label: Any = None,
         gamma: float = 2.0,
         alpha: float | None = None,
         label_smoothing: float = 0.0,
-        calibrate: bool = True,
+        cost_matrix: Any = None,
+        calibrate: bool | str = True,
         threshold: float | str | None = None,
         validation_split: float = 0.1,
         early_stopping: bool | str = "auto",
@@ -193,6 +195,7 @@ class WeightedKerasClassifier(FitSteps):
         self.gamma = gamma
         self.alpha = alpha
         self.label_smoothing = label_smoothing
+        self.cost_matrix = cost_matrix
         self.calibrate = calibrate
         self.threshold = threshold
         self.validation_split = validation_split
@@ -267,10 +270,11 @@ class WeightedKerasClassifier(FitSteps):
             with seeded(seed):
                 if not going_on:
                     self._build(train)
-                self._map_to_posterior(train, class_weights, fit_arguments)
+                self._map_to_posterior(train, judge, class_weights, fit_arguments)
                 if not going_on:
                     self._start(train)
             self._train(train, judge, seed=seed, epochs=epochs, arguments=fit_arguments)
+            self._calibrate(judge)
             self._choose_threshold(judge)
         return self
 
@@ -316,7 +320,7 @@ class WeightedKerasClassifier(FitSteps):
             with seeded(seed):
                 if first:
                     self._build(rows)
-                self._map_to_posterior(rows, class_weights, fit_arguments)
+                self._map_to_posterior(rows, None, class_weights, fit_arguments)
                 if first:
                     self._start(rows)
             self._train(
@@ -354,12 +358,13 @@ class WeightedKerasClassifier(FitSteps):
             rows = self._fit_rows(X, y, None, reset=True)
             unweighted = np.ones(0)
             if rows.codes is not None:
-                unweighted = np.ones(len(self.classes_))
+                several = self._has_several_labels()
+                unweighted = np.ones((len(self.classes_), 2) if several else len(self.classes_))
                 self._find_positive(rows)
                 self._note_weights(unweighted)
             with seeded(seed):
                 self._build(rows, copied=False)
-                self._map_to_posterior(rows, unweighted, {})
+                self._map_to_posterior(rows, None, unweighted, {})
             self._choose_threshold(None)
         return self
 
@@ -383,6 +388,8 @@ class WeightedKerasClassifier(FitSteps):
             outputs = self._keras_outputs(X, predict_arguments)
             return self.target_encoder_.inverse_transform(outputs)
         decision = self._decision(self._logits(X, predict_arguments))
+        if self._has_several_labels():
+            return (decision > 0).astype(self.y_dtype_)
         if decision.ndim == 1:
             return self.classes_[(decision > 0).astype(np.intp)]
         return self.classes_[np.argmax(decision, axis=1)]
@@ -406,8 +413,10 @@ class WeightedKerasClassifier(FitSteps):
             outputs = self._keras_outputs(X, predict_arguments)
             return self.target_encoder_.inverse_transform(outputs, return_proba=True)
         z = self._logits(X, predict_arguments)
-        if z.ndim == 1:
+        if z.ndim == 1 or self._has_several_labels():
             log_odds = self._posterior.log_odds(z) if self.calibrate else z
+            if z.ndim == 2:
+                return expit(log_odds)
             proba = np.empty((len(log_odds), 2))
             expit(-log_odds, out=proba[:, 0])
             expit(log_odds, out=proba[:, 1])
@@ -431,9 +440,10 @@ class WeightedKerasClassifier(FitSteps):
         if self._posterior is None:
             return np.log(self.predict_proba(X, **predict_arguments))
         z = self._logits(X, predict_arguments)
-        if self.calibrate:
-            return self._log_posterior(z)
-        return two_columns(z) if z.ndim == 1 else log_softmax(z, axis=1)
+        if z.ndim == 1 or self._has_several_labels():
+            log_odds = self._posterior.log_odds(z) if self.calibrate else z
+            return two_columns(log_odds) if z.ndim == 1 else log_expit(log_odds)
+        return self._posterior.log_proba(z) if self.calibrate else log_softmax(z, axis=1)
 
     def decision_function(self, X: ArrayLike, **predict_arguments: Any) -> NDArray[np.float64]:
         """Give the distance from the decision, in log-odds of the posterior.
@@ -476,7 +486,7 @@ class WeightedKerasClassifier(FitSteps):
         predicted = self.predict(X)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, labels)
-        if self._posterior is not None:
+        if self._posterior is not None and not self._has_several_labels():
             labels = labels.ravel()
             warn_of_accuracy(labels, sample_weight)
         routed = {
@@ -513,4 +523,9 @@ class WeightedKerasClassifier(FitSteps):
         if z.ndim == 1:
             sign = self._sign()
             return sign * self._cut.margin(sign * self._posterior.log_odds(z))
-        return self._posterior.log_proba(z) + np.log(self._posterior.class_weights)
+        if self._has_several_labels():
+            return self._cut.margin(self._posterior.log_odds(z))
+        log_proba = self._posterior.log_proba(z)
+        if self.cost_matrix is not None:
+            return -expected_costs(np.exp(log_proba), self.cost_matrix)
+        return log_proba + self._log_multipliers

@@ -73,7 +73,11 @@ class InputScaling(keras.layers.Layer):
 
 
 def build_mlp(
-    input_shape: tuple[int, ...], n_outputs: int, hidden_layer_sizes: tuple[int, ...] = (64, 32)
+    input_shape: tuple[int, ...],
+    n_outputs: int,
+    hidden_layer_sizes: tuple[int, ...] = (64, 32),
+    *,
+    multi_label: bool = False,
 ) -> keras.Model:
     """Build a multi-layer perceptron on scaled inputs that ends in probabilities.
 
@@ -87,6 +91,8 @@ def build_mlp(
     n_outputs : int
         One sigmoid for two classes, else a softmax over all.
     hidden_layer_sizes : tuple of int
+    multi_label : bool, default=False
+        Whether the outputs are labels that do not exclude each other, with a sigmoid each.
 
     Returns
     -------
@@ -98,7 +104,7 @@ def build_mlp(
     x = InputScaling(name="input_scaling")(x)
     for size in hidden_layer_sizes:
         x = layers.Dense(size, activation="relu", kernel_initializer="he_uniform")(x)
-    activation = "sigmoid" if n_outputs == 1 else "softmax"
+    activation = "sigmoid" if n_outputs == 1 or multi_label else "softmax"
     return keras.Model(inputs, layers.Dense(n_outputs, activation)(x), name="mlp")
 
 

@@ -62,6 +62,6 @@ class SciKerasClassifier(Keywords, Validation, Network, State, metaclass=_Mixins
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
-        tags.target_tags.multi_output = False
-        tags.classifier_tags.multi_label = False
+        tags.target_tags.multi_output = False  # but for zeros and ones, a column for every label
+        tags.classifier_tags.multi_label = True
         return tags

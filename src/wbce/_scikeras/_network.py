@@ -12,8 +12,8 @@ from scikeras._utils import route_params
 from scikeras.utils import loss_name, metric_name
 
 from wbce._backend import KerasClassifier, keras
-from wbce.losses import PointwiseLoss, loss_on_logits, resolve_loss
-from wbce.losses._keras import keras_loss_class
+from wbce.losses import OwnLoss, loss_on_logits, resolve_loss
+from wbce.losses._keras import keras_loss_class, takes_one_hot
 from wbce.networks import OffsetRemover, build_mlp
 from wbce.persistence import copy_network
 from wbce.tracing import repeated_names
@@ -27,6 +27,8 @@ class Network(KerasClassifier):
 
     _fit_callbacks: list[Any]
     history_: Any
+    _compiled_on_arrival: bool
+    _loss_was_told: set[str]  # what of the loss is ours to change, and not the user's
     _optimizer_slots: Any  # where Keras' optimizer has none of its own
 
     def _check_model_param(self) -> Callable[..., keras.Model]:
@@ -45,7 +47,7 @@ class Network(KerasClassifier):
         """SciKeras' compile arguments with a loss of this package in place of its name."""
         loss = self._compile_loss()
         view = self._view()
-        if loss is None or isinstance(loss, PointwiseLoss):
+        if loss is None or isinstance(loss, OwnLoss):
             for name in [n for n in vars(view) if n.startswith("loss__")]:
                 delattr(view, name)
         view.loss = _classes_of_names(loss)
@@ -78,6 +80,7 @@ class Network(KerasClassifier):
                 network = self.model
         self.model_ = network
         self._compiled_on_arrival = bool(network.compiled)
+        self._loss_was_told = set()
         with repeated_names():
             self._ensure_compiled_model()
         return network
@@ -110,16 +113,17 @@ class Network(KerasClassifier):
         loss = self._named_loss()
         if loss is None:
             return self.loss
-        if not self._has_one_label_a_row():
+        if not (self._has_one_label_a_row() or self._has_several_labels()):
             if self.loss == DEFAULT_LOSS:
                 return None  # the network function's own choice
             raise ValueError(
-                f"loss={self.loss!r} is for one label a row, but y is {self.target_type_!r}. Pass "
-                "a Keras loss, such as 'binary_crossentropy', or a compiled network."
+                f"loss={self.loss!r} is for one label a row, or a matrix of zeros and ones, but y "
+                f"is {self.target_type_!r}. Pass a Keras loss, such as "
+                "'binary_crossentropy', or a compiled network."
             )
         return type(loss).from_config(loss.get_config())  # it is told what the network ends in
 
-    def _named_loss(self, name: Any = None) -> PointwiseLoss | None:
+    def _named_loss(self, name: Any = None) -> OwnLoss | None:
         """Resolve `loss` to a loss of this package; None where it is Keras' own."""
         routed = {
             key.removeprefix("loss__"): value
@@ -130,8 +134,20 @@ class Network(KerasClassifier):
             "gamma": self.gamma,
             "label_smoothing": self.label_smoothing,
             "from_logits": self.from_logits,
+            "cost_matrix": self.cost_matrix,
+            "multi_label": self._has_several_labels(),
         }
         return resolve_loss(self.loss if name is None else name, defaults, routed)
+
+    @property
+    def target_encoder(self) -> Any:
+        """SciKeras' encoder, which knows of one loss that takes one-hot rows; there are more."""
+        encoder = super().target_encoder
+        return (
+            encoder.set_params(loss="categorical_crossentropy")
+            if takes_one_hot(self.loss)
+            else encoder
+        )
 
     @property
     def feature_encoder(self) -> Any:
@@ -142,6 +158,8 @@ class Network(KerasClassifier):
 
     def _built_in_network(self) -> Any:
         n_classes = self.n_classes_
+        if self._has_several_labels():
+            return build_mlp(self.X_shape_[1:], n_classes, multi_label=True)
         if not self._has_one_label_a_row():
             raise ValueError(
                 f"The built-in network is for one label a row, but y is {self.target_type_!r}. "
@@ -150,7 +168,11 @@ class Network(KerasClassifier):
         return build_mlp(self.X_shape_[1:], 1 if n_classes == 2 else n_classes)
 
     def _ensure_compiled_model(self) -> None:
-        if not self.model_.compiled and self.loss is None and self._has_one_label_a_row():
+        if (
+            not self.model_.compiled
+            and self.loss is None
+            and (self._has_one_label_a_row() or self._has_several_labels())
+        ):
             arguments = self._get_compile_kwargs()
             arguments["loss"] = self._named_loss(DEFAULT_LOSS)
             self.model_.compile(**arguments)
@@ -184,6 +206,11 @@ class Network(KerasClassifier):
                     f"optimizer={self.optimizer!r}, but the model arrived compiled with "
                     f"{type(self.model_.optimizer).__name__}. Leave one of the two out."
                 )
+
+    def _has_several_labels(self) -> bool:
+        """Whether y is a matrix of zeros and ones, a column for every label."""
+        encoder = getattr(self, "target_encoder_", None)
+        return getattr(encoder, "_target_type", None) == "multilabel-indicator"
 
     @contextmanager
     def _callbacks_around(
@@ -258,7 +285,7 @@ class Network(KerasClassifier):
         )
 
 
-def _same_loss(ours: PointwiseLoss, compiled: Any) -> bool:
+def _same_loss(ours: OwnLoss, compiled: Any) -> bool:
     if type(ours) is not type(compiled):
         return False
     varying = ("name", "from_logits")

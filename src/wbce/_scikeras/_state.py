@@ -38,6 +38,10 @@ class State(KerasClassifier):
             delattr(self, name)
         for name in (
             "_posterior",
+            "_calibration",
+            "_weights_in_loss",
+            "_log_multipliers",
+            "_loss_was_told",
             "_cut",
             "_positive",
             "_weight_so_far",

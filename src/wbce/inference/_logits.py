@@ -43,6 +43,8 @@ class LogitFunction:
     n_classes : int
     from_logits : bool, optional
         What the output is, where it cannot be recognised.
+    multi_label : bool, default=False
+        Whether ``n_classes`` is the number of labels that do not exclude each other.
 
     Attributes
     ----------
@@ -59,8 +61,14 @@ class LogitFunction:
     """
 
     def __init__(
-        self, network: keras.Model, sample: Any, n_classes: int, from_logits: bool | None = None
+        self,
+        network: keras.Model,
+        sample: Any,
+        n_classes: int,
+        from_logits: bool | None = None,
+        multi_label: bool = False,
     ) -> None:
+        self._multi_label = multi_label
         # A network's own way to predict counts; otherwise saturated probabilities have lost their
         # logits, which are then read again.
         self._own_way = type(network).predict_step is not keras.Model.predict_step
@@ -76,8 +84,8 @@ class LogitFunction:
             self._evaluate = plain
             return
         program = traces.get(
-            _key(network, arrays, self._dtypes, from_logits),
-            lambda: _Program(network, sample, self._dtypes, from_logits),
+            _key(network, arrays, self._dtypes, from_logits, multi_label),
+            lambda: _Program(network, sample, self._dtypes, from_logits, multi_label),
         )
         self._take_output(program.shape, program.activation, n_classes)
         self.output_is_logits = program.activation == "linear" or bool(from_logits)
@@ -85,7 +93,7 @@ class LogitFunction:
         self._evaluate = lambda *rows: program(variables, rows)
 
     def _take_output(self, shape: Any, activation: str | None, n_classes: int) -> None:
-        self.n_outputs = _checked_columns(shape, activation, n_classes)
+        self.n_outputs = _checked_columns(shape, activation, n_classes, self._multi_label)
         self.output_is_logits = activation == "linear"
 
     def __call__(self, X: Any) -> NDArray[np.float64]:
@@ -97,12 +105,13 @@ class LogitFunction:
 
         Returns
         -------
-        ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
+        ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes), or
+        (n_samples, n_labels)
         """
         arrays = [X] if isinstance(X, np.ndarray) else tf.nest.flatten(X)
         n_samples = arrays[0].shape[0]
         if n_samples <= _ROWS_AT_ONCE:
-            return _one_column_for_two(self._piece(arrays).astype(np.float64))
+            return self._columns(self._piece(arrays).astype(np.float64))
         starts = range(0, n_samples, _ROWS_AT_ONCE)
 
         def piece(start: int) -> NDArray[np.float32]:
@@ -113,7 +122,7 @@ class LogitFunction:
                 pieces = list(pool.map(piece, starts))
         else:
             pieces = [piece(start) for start in starts]
-        return _one_column_for_two(np.concatenate(pieces, dtype=np.float64))
+        return self._columns(np.concatenate(pieces, dtype=np.float64))
 
     @property
     def reads_outputs_exactly(self) -> bool:
@@ -126,8 +135,17 @@ class LogitFunction:
         values = np.asarray(outputs, dtype=np.float64).reshape(-1, self.n_outputs)
         if not self.output_is_logits:
             p = np.clip(values, np.finfo(np.float32).tiny, 1 - np.finfo(np.float32).epsneg)
-            values = logit(p) if self.n_outputs == 1 else np.log(p)
-        return _one_column_for_two(values)
+            each = self.n_outputs == 1 or self._multi_label
+            values = logit(p) if each else np.log(p)
+        return self._columns(values)
+
+    def _columns(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """One column for two classes."""
+        if self._multi_label:
+            return logits
+        if logits.shape[1] == 1:
+            return logits[:, 0]
+        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
     def _piece(self, arrays: list[Any]) -> NDArray[np.float32]:
         """Logits of some rows, which must not depend, to the last bit, on how many there are."""
@@ -156,7 +174,12 @@ class _Program:
     """
 
     def __init__(
-        self, network: keras.Model, sample: Any, dtypes: list[tf.DType], from_logits: bool | None
+        self,
+        network: keras.Model,
+        sample: Any,
+        dtypes: list[tf.DType],
+        from_logits: bool | None,
+        multi_label: bool,
     ) -> None:
         self.shape: Any = None
         self.activation: str | None = None
@@ -182,7 +205,9 @@ class _Program:
             if self.activation == "linear" or from_logits:
                 logits = output
             elif logits is None:
-                logits = logits_of_probabilities(tf.reshape(output, (-1, columns)))
+                logits = logits_of_probabilities(
+                    tf.reshape(output, (-1, columns)), each_column=multi_label
+                )
             return tf.reshape(tf.cast(logits, tf.float32), (-1, columns))
 
         specs = [
@@ -204,15 +229,25 @@ class _Program:
 
 
 def _key(
-    network: keras.Model, arrays: list[Any], dtypes: list[tf.DType], from_logits: bool | None
+    network: keras.Model,
+    arrays: list[Any],
+    dtypes: list[tf.DType],
+    from_logits: bool | None,
+    multi_label: bool,
 ) -> Any:
     described = architecture(network)
     shapes = tuple((tuple(a.shape[1:]), t.name) for a, t in zip(arrays, dtypes, strict=True))
-    return None if described is None else ("logits", described, shapes, from_logits)
+    return None if described is None else ("logits", described, shapes, from_logits, multi_label)
 
 
 def output_logits(
-    network: keras.Model, sample: Any, n_classes: int, *, from_logits: bool | None, strict: bool
+    network: keras.Model,
+    sample: Any,
+    n_classes: int,
+    *,
+    multi_label: bool,
+    from_logits: bool | None,
+    strict: bool,
 ) -> LogitFunction | None:
     """Trace a network's logits.
 
@@ -221,10 +256,10 @@ def output_logits(
     is not one logit or probability for two classes or one a class.
     """
     if strict:
-        return LogitFunction(network, sample, n_classes, from_logits)
+        return LogitFunction(network, sample, n_classes, from_logits, multi_label)
     for assumed in (from_logits, False):
         try:
-            return LogitFunction(network, sample, n_classes, assumed)
+            return LogitFunction(network, sample, n_classes, assumed, multi_label)
         except ValueError:
             continue
     return None
@@ -235,27 +270,23 @@ def blank_rows(X: Any) -> Any:
     return tf.nest.map_structure(lambda array: np.zeros((1, *array.shape[1:]), array.dtype), X)
 
 
-def _checked_columns(shape: Any, activation: str | None, n_classes: int) -> int:
+def _checked_columns(shape: Any, activation: str | None, n_classes: int, multi_label: bool) -> int:
     columns = 1 if len(shape) == 1 else shape[-1]
-    fits = len(shape) <= 2 and (columns == n_classes or (n_classes == 2 and columns == 1))
-    expected = (
-        "(n, 1), a logit or sigmoid, or (n, 2), logits or softmax"
-        if n_classes == 2
-        else f"(n, {n_classes}), logits or softmax"
-    )
-    ends = "" if activation is None else f" and ends in {activation}"
-    wrong_activation = (activation == "softmax" and columns == 1) or (
-        activation == "sigmoid" and columns > 1
-    )
-    if not fits or wrong_activation:
+    if multi_label:
+        fits = len(shape) == 2 and columns == n_classes and activation != "softmax"
+        expected = f"(n, {n_classes}), logits or sigmoid"
+    else:
+        fits = len(shape) <= 2 and (columns == n_classes or (n_classes == 2 and columns == 1))
+        fits = fits and activation != ("softmax" if columns == 1 else "sigmoid")
+        expected = (
+            "(n, 1), a logit or sigmoid, or (n, 2), logits or softmax"
+            if n_classes == 2
+            else f"(n, {n_classes}), logits or softmax"
+        )
+    if not fits:
+        ends = "" if activation is None else f" and ends in {activation}"
         raise ValueError(
-            f"The network's output has shape {tuple(shape)}{ends}. For {n_classes} classes it must "
-            f"be {expected}."
+            f"The network's output has shape {tuple(shape)}{ends}. For {n_classes} "
+            f"{'labels' if multi_label else 'classes'} it must be {expected}."
         )
     return int(columns)
-
-
-def _one_column_for_two(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    if logits.shape[1] == 1:
-        return logits[:, 0]
-    return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp
 
 from wbce._backend import keras
+from wbce.losses._arguments import checked_number, checked_weights
+from wbce.losses._labels import class_rows, label_columns
 from wbce.losses._logits import logits_from
 
 ops = keras.ops
@@ -18,119 +21,221 @@ Float64 = NDArray[np.float64]
 class PointwiseLoss(keras.losses.Loss):
     """A loss that is a sum over rows, each a function of that row's logits.
 
-    A subclass states :meth:`own_class_loss`, the loss of a row as a function of the logarithm of
-    the probability given to its own class, and the two posterior maps.
+    One logit a row, and each of several labels, takes the loss's sigmoid form; one logit a class
+    takes its softmax form. A subclass states the forms that it has (:meth:`partial_losses`,
+    :meth:`class_losses`) and, for each, the way back from a fitted logit to the posterior
+    (:meth:`log_odds`, :meth:`class_log_odds`).
 
     Parameters
     ----------
     label_smoothing : float, default=0.0
         Share of a row's label spread evenly over all classes, in [0, 1).
-    class_weight : sequence of float, optional
+    class_weight : array-like, optional
         A factor for every class, in the order of the class codes: ``(1, 9)`` counts a positive
-        nine times. The default leaves weights to ``sample_weight``.
+        nine times. For several labels, shape (2,) is for all of them and (n_labels, 2) for each.
+        The default leaves weights to ``sample_weight``.
+    pos_weight : float or sequence of float, optional
+        Short for ``class_weight=(1, pos_weight)``; for several labels, one each.
+    multi_label : bool, default=False
+        Whether several columns are labels that do not exclude each other. If not, they are
+        classes.
     from_logits : bool, optional
         Whether the network's output is logits. By default recognised from the output, inside a
         compiled step.
     reduction, name, dtype
         As for any ``keras.losses.Loss``.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range. By a call: if the labels are not codes, one-hot rows or
+        zeros and ones; if the output is not what ``from_logits`` says; if the shapes do not fit.
     """
 
     # Parameters that enter `call` as numbers only: one compiled step serves all their values.
-    scalars: tuple[str, ...] = ()
+    _own_numbers: tuple[str, ...] = ()
+
+    # What the estimator tells a loss about the training rows, unless it was said already.
+    class_shares_parameter: str | None = None
+
+    # Share of the epochs before class weights take effect, in the estimator.
+    deferral: float = 0.0
 
     def __init__(
         self,
         *,
         label_smoothing: float = 0.0,
         class_weight: ArrayLike | None = None,
+        pos_weight: ArrayLike | None = None,
+        multi_label: bool = False,
         from_logits: bool | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        if not isinstance(label_smoothing, int | float | np.number) or not 0 <= label_smoothing < 1:
-            raise ValueError(
-                f"label_smoothing={label_smoothing!r} is not allowed: pass the share of a label "
-                "that is spread over all classes, 0 <= label_smoothing < 1."
-            )
+        checked_number(
+            "label_smoothing",
+            label_smoothing,
+            "the share of a label that is spread over all classes, 0 <= label_smoothing < 1",
+            lambda s: 0 <= s < 1,
+        )
         if from_logits not in (None, True, False):
             raise ValueError(
                 f"from_logits={from_logits!r} is not allowed: pass True, False, or None to have it "
                 "recognised."
             )
+        if not isinstance(multi_label, bool | np.bool_):
+            raise ValueError(
+                f"multi_label={multi_label!r} is not allowed: pass True if several columns are "
+                "labels that do not exclude each other, False if they are classes."
+            )
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.label_smoothing = float(label_smoothing)
-        self.class_weight = _checked_class_weight(class_weight)
+        self.class_weight = checked_weights(class_weight, pos_weight, bool(multi_label))
+        self.multi_label = bool(multi_label)
         self.from_logits = from_logits
+        self.weighting: Any = 1.0  # from 0, without class weights, to 1; see DeferredReweighting
+        self.labels_are_checked = False
 
-    def own_class_loss(self, log_p: Any, log_rest: Any) -> Any:
-        """Loss of rows whose class was given the probability p.
+    @property
+    def numbers(self) -> list[str]:
+        """Attributes that enter ``call`` as numbers only, and may be tensors while it is traced."""
+        weights = ("class_weight", "weighting") if self.class_weight is not None else ()
+        own = [name for name in self._own_numbers if getattr(self, name) is not None]
+        return [*weights, *own]
+
+    # ------------------------------------------------------------------ what a loss states
+
+    def partial_losses(self, z: Any) -> tuple[Any, Any]:
+        """Losses of a negative and of a positive with the logits ``z``.
 
         Parameters
         ----------
-        log_p, log_rest : tensor
-            log p and log(1 - p), both computed from logits.
+        z : tensor of shape (n,) or (n, n_labels)
+
+        Returns
+        -------
+        negative, positive : tensor of the same shape
         """
-        raise NotImplementedError
+        raise ValueError(self._no_form("one logit a row or several labels"))
+
+    def class_losses(self, z: Any) -> Any:
+        """Losses of rows of each class with the logits ``z``.
+
+        Parameters
+        ----------
+        z : tensor of shape (n, n_classes)
+
+        Returns
+        -------
+        tensor of shape (n, n_classes)
+        """
+        raise ValueError(self._no_form("one logit a class"))
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether swapping the classes and the logit's sign leaves the partial losses alike."""
+        return False
 
     def log_odds(self, z: Float64) -> Float64:
         """Log-odds of the posterior where the population's minimiser has the logit ``z``.
 
-        For a loss with partial losses l1 and l0 that is ``log(l0'(z) / -l1'(z))``, without class
-        weights and label smoothing: :class:`wbce.losses.Posterior` adds them.
+        For partial losses l1 and l0 that is ``log(l0'(z) / -l1'(z))``, without class weights and
+        label smoothing: :class:`wbce.losses.Posterior` adds them. Strictly increasing.
+
+        Parameters
+        ----------
+        z : ndarray of shape (n,) or (n, n_labels)
         """
-        raise NotImplementedError
+        raise ValueError(self._no_form("one logit a row or several labels"))
 
     def class_log_odds(self, z: Float64) -> Float64:
-        """Unnormalised log posterior of every class, where the minimiser has the logits ``z``."""
-        raise NotImplementedError
+        """Unnormalised log posterior of every class, where the minimiser has the logits ``z``.
+
+        Parameters
+        ----------
+        z : ndarray of shape (n, n_classes)
+        """
+        raise ValueError(self._no_form("one logit a class"))
+
+    # ------------------------------------------------------------------ from rows to losses
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Compute the loss of every row.
 
         Parameters
         ----------
-        y_true : tensor of shape (n,), (n, 1) or (n, n_classes)
-            Class codes; or rows that sum to one.
-        y_pred : tensor of shape (n, 1) or (n, n_classes)
+        y_true : tensor of shape (n,), (n, 1), (n, n_classes) or (n, n_labels)
+            Class codes; or one-hot rows; or, with ``multi_label``, a zero or one for every label.
+        y_pred : tensor of shape (n, 1), (n, n_classes) or (n, n_labels)
             The network's output.
 
         Returns
         -------
         tensor of shape (n,)
+            With ``multi_label``, means over the labels.
         """
-        z = ops.cast(logits_from(y_pred, self.from_logits), self.dtype)
+        z = ops.cast(logits_from(y_pred, self.from_logits, self.multi_label), self.dtype)
         if len(z.shape) == 1:
             z = ops.expand_dims(z, -1)
-        if z.shape[-1] == 1 and self.label_smoothing == 0 and _are_codes(y_true, 2):
-            return self._binary_loss(*(ops.reshape(a, (-1,)) for a in (y_true, z)))
-        targets = _targets(y_true, z)
+        if self.multi_label:
+            y = label_columns(y_true, z, checked=self.labels_are_checked)
+            return ops.mean(self._sigmoid_form(y, z), axis=-1)
         if z.shape[-1] == 1:
-            log_p = ops.concatenate([ops.log_sigmoid(-z), ops.log_sigmoid(z)], axis=-1)
-            log_rest = ops.flip(log_p, axis=-1)
+            y = class_rows(y_true, 2, z.dtype, one_column=True, checked=self.labels_are_checked)
+            return self._sigmoid_form(y, ops.reshape(z, (-1,)))
+        y = class_rows(y_true, z.shape[-1], z.dtype, checked=self.labels_are_checked)
+        return self._softmax_form(y, z)
+
+    def _sigmoid_form(self, y: Any, z: Any) -> Any:
+        if self.is_symmetric and self.label_smoothing == 0:
+            # In few operations: a step of a small network is as long as they are many.
+            _, loss = self.partial_losses(z * (2.0 * y - 1.0))
         else:
-            log_p = ops.log_softmax(z, axis=-1)
-            # 1 - p is lost to rounding as p nears 1; there the loss and its slope vanish anyway.
-            log_rest = ops.log1p(-ops.exp(ops.minimum(log_p, -1e-7)))
-        n_classes = log_p.shape[-1]
-        smoothed = (1.0 - self.label_smoothing) * targets + self.label_smoothing / n_classes
-        loss = ops.sum(smoothed * self.own_class_loss(log_p, log_rest), axis=-1)
-        if self.class_weight is not None:
-            loss = loss * ops.sum(targets * ops.convert_to_tensor(self.class_weight, z.dtype), -1)
-        return loss
+            negative, positive = self.partial_losses(z)
+            target = (1.0 - self.label_smoothing) * y + self.label_smoothing / 2
+            loss = target * positive + (1.0 - target) * negative
+        if self.class_weight is None:
+            return loss
+        w0, w1 = self._pair("class_weight", z)
+        return loss * (1.0 + self.weighting * (w0 + (w1 - w0) * y - 1.0))
 
-    def _binary_loss(self, y: Any, z: Any) -> Any:
-        """Loss of rows of two classes, in few operations: a step of a small network is as long.
+    def _softmax_form(self, y: Any, z: Any) -> Any:
+        target = (1.0 - self.label_smoothing) * y + self.label_smoothing / z.shape[-1]
+        loss = ops.sum(target * self.class_losses(z), axis=-1)
+        if self.class_weight is None:
+            return loss
+        weights = ops.sum(y * self._per_class("class_weight", z), axis=-1)
+        return loss * (1.0 + self.weighting * (weights - 1.0))
 
-        The logit of a row's own class is z for a positive and -z for a negative.
-        """
-        y = ops.cast(y, z.dtype)
-        own = z * (2.0 * y - 1.0)
-        loss = self.own_class_loss(ops.log_sigmoid(own), ops.log_sigmoid(-own))
-        if self.class_weight is not None:
-            w0, w1 = self.class_weight
-            loss = loss * (w0 + (w1 - w0) * y)
-        return loss
+    def _pair(self, name: str, z: Any) -> tuple[Any, Any]:
+        """A parameter of a negative and of a positive, one for all labels or one each."""
+        values = ops.convert_to_tensor(getattr(self, name), z.dtype)
+        shape = tuple(values.shape)
+        allowed = [(2,), (z.shape[-1], 2)] if self.multi_label else [(2,)]
+        if shape not in allowed:
+            kind = f"{z.shape[-1]} labels" if self.multi_label else "two classes"
+            raise ValueError(
+                f"{name} has the shape {shape}, but the network has an output for {kind}: pass "
+                f"values of shape {' or '.join(str(s) for s in allowed)}."
+            )
+        return values[..., 0], values[..., 1]
+
+    def _per_class(self, name: str, z: Any) -> Any:
+        """A parameter of every class."""
+        values = ops.convert_to_tensor(getattr(self, name), z.dtype)
+        if tuple(values.shape) != (z.shape[-1],):
+            raise ValueError(
+                f"{name} has the shape {tuple(values.shape)}, but the network has {z.shape[-1]} "
+                f"outputs, one a class: pass {z.shape[-1]} values."
+            )
+        return values
+
+    def _no_form(self, what: str) -> str:
+        return (
+            f"{type(self).__name__} has no form for {what}. WeightedCrossentropy, Focal, Poly1, "
+            "LogitAdjusted and LDAM have one for classes and for labels alike."
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this loss."""
@@ -138,31 +243,27 @@ class PointwiseLoss(keras.losses.Loss):
             **super().get_config(),
             "label_smoothing": self.label_smoothing,
             "class_weight": self.class_weight,
+            "multi_label": self.multi_label,
             "from_logits": self.from_logits,
             "dtype": self.dtype,
         }
 
 
-def _targets(y_true: Any, z: Any) -> Any:
-    """One column a class; class codes become one-hot rows."""
-    n_classes = max(2, z.shape[-1])
-    if not _are_codes(y_true, n_classes):
-        return ops.cast(y_true, z.dtype)
-    codes = ops.cast(ops.reshape(y_true, (-1,)), "int32")
-    return ops.one_hot(codes, n_classes, dtype=z.dtype)
+def own_and_rest(z: Any) -> tuple[Any, Any]:
+    """Logarithms of p and 1 - p of every class under softmax, both exact at any logits."""
+    total = ops.logsumexp(z, axis=-1, keepdims=True)
+    log_p = z - total
+    # 1 - p is lost to rounding as p nears 1: the top class's is the sum of all others.
+    top = ops.one_hot(ops.argmax(z, axis=-1), z.shape[-1], dtype="bool")
+    without_top = ops.logsumexp(ops.where(top, -np.inf, z), axis=-1, keepdims=True)
+    rest = ops.log1p(-ops.exp(ops.minimum(log_p, -0.5)))
+    return log_p, ops.where(top, without_top - total, rest)
 
 
-def _are_codes(y_true: Any, n_classes: int) -> bool:
-    return len(y_true.shape) < 2 or y_true.shape[-1] != n_classes
-
-
-def _checked_class_weight(class_weight: ArrayLike | None) -> list[float] | None:
-    if class_weight is None:
-        return None
-    weights = np.asarray(class_weight, dtype=np.float64)
-    if weights.ndim != 1 or len(weights) < 2 or not (np.isfinite(weights) & (weights > 0)).all():
-        raise ValueError(
-            f"class_weight={class_weight!r} is not allowed: pass one positive, finite number for "
-            "every class, in the order of the class codes, such as (1, 9)."
-        )
-    return weights.tolist()
+def class_against_rest(z: Float64) -> Float64:
+    """Log-odds of every class against all others: z_k - logsumexp of the other logits."""
+    top = np.arange(z.shape[-1]) == np.argmax(z, axis=-1)[:, None]
+    total = logsumexp(z, axis=-1, keepdims=True)
+    without_top = logsumexp(np.where(top, -np.inf, z), axis=-1, keepdims=True)
+    rest = np.log1p(-np.exp(np.minimum(z - total, -0.5)))
+    return np.where(top, z - without_top, z - total - rest)

@@ -1,15 +1,25 @@
-"""The focal loss of Lin et al. (2017) and the posterior of Charoenphakdee et al. (2021)."""
+"""The focal loss, and the asymmetric loss that focuses on positives and negatives apart."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import log_expit, logsumexp
+from scipy.special import expit, log_expit, logit
 
 from wbce._backend import keras
-from wbce.losses._base import Float64, PointwiseLoss
+from wbce.losses._arguments import checked_number, checked_numbers
+from wbce.losses._base import Float64, PointwiseLoss, class_against_rest, own_and_rest
+
+ops = keras.ops
+
+# Where the asymmetric loss's margin hides the posterior, its map goes on in a straight line from
+# these log-odds of the weighted posterior.
+_LOWEST_LOG_ODDS = -12.0
+# And where its slope has fallen to this.
+_LEAST_SLOPE = 1e-2
 
 
 @keras.saving.register_keras_serializable("wbce")
@@ -22,18 +32,17 @@ class Focal(PointwiseLoss):
 
     Parameters
     ----------
-    gamma : float, default=2.0
-        How much well-classified rows are played down; 0 is cross-entropy.
-    label_smoothing : float, default=0.0
-        Share of a row's label spread evenly over all classes, in [0, 1).
-    class_weight : sequence of float, optional
-        A factor for every class, in the order of the class codes: the paper's alpha is
-        ``(1 - alpha, alpha)``.
-    from_logits : bool, optional
-        Whether the network's output is logits. By default recognised from the output, inside a
-        compiled step.
-    reduction, name, dtype
-        As for any ``keras.losses.Loss``.
+    gamma : float or array-like of float, default=2.0
+        How much well-classified rows are played down; 0 is cross-entropy. One number for all, or
+        one a class (for one logit: of a negative and of a positive); with ``multi_label`` one a
+        label, or such a pair for each.
+    alpha : float or sequence of float, optional
+        The paper's weights: a positive counts ``alpha``, a negative ``1 - alpha``; with
+        ``multi_label`` one a label. With one logit a class pass one number a class: they are its
+        ``class_weight``.
+    **shared
+        ``class_weight``, ``pos_weight``, ``label_smoothing``, ``multi_label``, ``from_logits``,
+        ``reduction``, ``name`` and ``dtype``: see :class:`wbce.losses.PointwiseLoss`.
 
     Raises
     ------
@@ -57,49 +66,198 @@ class Focal(PointwiseLoss):
     [0.1733 0.0018]
     """
 
-    scalars = ("gamma",)
+    _own_numbers = ("gamma",)
 
     def __init__(
-        self,
-        gamma: float = 2.0,
-        *,
-        label_smoothing: float = 0.0,
-        class_weight: ArrayLike | None = None,
-        from_logits: bool | None = None,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = None,
-        dtype: Any = None,
+        self, gamma: ArrayLike = 2.0, *, alpha: ArrayLike | None = None, **shared: Any
     ) -> None:
-        if not isinstance(gamma, int | float | np.number) or not 0 <= gamma < np.inf:
-            raise ValueError(
-                f"gamma={gamma!r} is not allowed: pass a finite number, gamma >= 0 (0 is "
-                "cross-entropy, 2 the usual choice)."
-            )
-        super().__init__(
-            label_smoothing=label_smoothing,
-            class_weight=class_weight,
-            from_logits=from_logits,
-            reduction=reduction,
-            name=name,
-            dtype=dtype,
+        several = bool(shared.get("multi_label", False))
+        if alpha is not None:
+            if shared.get("class_weight") is not None or shared.get("pos_weight") is not None:
+                raise ValueError(
+                    f"alpha={alpha!r} is a weight, and class_weight or pos_weight are given too: "
+                    "keep one."
+                )
+            shared["class_weight"] = _weights_of_alpha(alpha, several)
+        super().__init__(**shared)
+        self.gamma: Any = checked_numbers(
+            "gamma",
+            gamma,
+            "a finite number, gamma >= 0 (0 is cross-entropy, 2 the usual choice)"
+            + ("; or one or two for every label" if several else "; or one for every class"),
+            lambda g: g >= 0,
+            (0, 1, 2) if several else (0, 1),
         )
-        self.gamma = float(gamma)
 
-    def own_class_loss(self, log_p: Any, log_rest: Any) -> Any:
-        return -keras.ops.exp(self.gamma * log_rest) * log_p
+    @property
+    def is_symmetric(self) -> bool:
+        return np.ndim(self.gamma) == 0
+
+    def partial_losses(self, z: Any) -> tuple[Any, Any]:
+        negative, positive = self._gammas(z)
+        log_p, log_rest = ops.log_sigmoid(z), ops.log_sigmoid(-z)
+        return -ops.exp(negative * log_p) * log_rest, -ops.exp(positive * log_rest) * log_p
+
+    def class_losses(self, z: Any) -> Any:
+        gamma = self.gamma if np.ndim(self.gamma) == 0 else self._per_class("gamma", z)
+        log_p, log_rest = own_and_rest(z)
+        return -ops.exp(gamma * log_rest) * log_p
 
     def log_odds(self, z: Float64) -> Float64:
-        return _log_inverse_slope(z, self.gamma) - _log_inverse_slope(-z, self.gamma)
+        negative, positive = self._gammas(z)
+        return _log_inverse_slope(z, positive) - _log_inverse_slope(-z, negative)
 
     def class_log_odds(self, z: Float64) -> Float64:
-        return _log_inverse_slope(_one_against_rest(z), self.gamma)
+        return _log_inverse_slope(class_against_rest(z), np.asarray(self.gamma))
+
+    def _gammas(self, z: Any) -> tuple[Any, Any]:
+        """Of a negative and of a positive: numbers, arrays or tensors, as gamma is."""
+        if np.ndim(self.gamma) == 0:
+            return self.gamma, self.gamma
+        if self.multi_label and np.ndim(self.gamma) == 1:
+            gamma = (
+                np.asarray(self.gamma) if isinstance(z, np.ndarray) else self._per_class("gamma", z)
+            )
+            return gamma, gamma
+        if isinstance(z, np.ndarray):
+            gamma = np.asarray(self.gamma)
+            return gamma[..., 0], gamma[..., 1]
+        return self._pair("gamma", z)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this loss."""
         return {**super().get_config(), "gamma": self.gamma}
 
 
-def _log_inverse_slope(d: Float64, gamma: float) -> Float64:
+@keras.saving.register_keras_serializable("wbce")
+class Asymmetric(PointwiseLoss):
+    """Asymmetric loss: focal, with a stronger focus and a margin for the many easy negatives.
+
+    The loss of a positive with the probability p is ``-(1 - p)**gamma_pos * log(p)``, that of a
+    negative ``-q**gamma_neg * log(1 - q)`` with ``q = max(p - margin, 0)``: negatives with less
+    than ``margin`` are not looked at any more. For one logit, or several labels; for classes that
+    exclude each other, :class:`Focal` takes a ``gamma`` for each.
+
+    Below the margin the loss says nothing of the posterior. Its map goes on there in a straight
+    line in the log-odds, so that rankings stay; probabilities that small are a guess.
+
+    Parameters
+    ----------
+    gamma_pos, gamma_neg : float, default=0.0 and 4.0
+        How much well-classified positives and negatives are played down.
+    margin : float in [0, 1), default=0.05
+        Probability that negatives are given for free.
+    **shared
+        ``class_weight``, ``pos_weight``, ``label_smoothing``, ``multi_label``, ``from_logits``,
+        ``reduction``, ``name`` and ``dtype``: see :class:`wbce.losses.PointwiseLoss`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range.
+
+    References
+    ----------
+    T. Ridnik, E. Ben-Baruch, N. Zamir, A. Noy, I. Friedman, M. Protter, L. Zelnik-Manor,
+    "Asymmetric loss for multi-label classification", ICCV 2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wbce.losses import Asymmetric
+    >>> loss = Asymmetric(from_logits=True, reduction=None)
+    >>> print(np.asarray(loss(np.array([0, 0, 1]), np.array([[0.0], [-3.0], [0.0]]))).round(4))
+    [0.0245 0.     0.6931]
+    """
+
+    _own_numbers = ("gamma_pos", "gamma_neg")
+
+    def __init__(
+        self,
+        gamma_pos: float = 0.0,
+        gamma_neg: float = 4.0,
+        *,
+        margin: float = 0.05,
+        **shared: Any,
+    ) -> None:
+        super().__init__(**shared)
+        allowed = "a finite number of at least 0"
+        self.gamma_pos = checked_number("gamma_pos", gamma_pos, allowed, lambda g: g >= 0)
+        self.gamma_neg = checked_number("gamma_neg", gamma_neg, allowed, lambda g: g >= 0)
+        self.margin = checked_number(
+            "margin", margin, "a probability, 0 <= margin < 1", lambda m: 0 <= m < 1
+        )
+
+    def partial_losses(self, z: Any) -> tuple[Any, Any]:
+        log_p, log_rest = ops.log_sigmoid(z), ops.log_sigmoid(-z)
+        positive = -ops.exp(self.gamma_pos * log_rest) * log_p
+        if self.margin == 0:
+            return -ops.exp(self.gamma_neg * log_p) * log_rest, positive
+        q = ops.sigmoid(z) - self.margin
+        counted = q > 0
+        q = ops.where(counted, q, 0.5)  # any probability: neither value nor slope is used
+        log_rest = ops.log(ops.sigmoid(-z) + self.margin)
+        negative = ops.where(counted, -ops.power(q, self.gamma_neg) * log_rest, 0.0)
+        return negative, positive
+
+    def log_odds(self, z: Float64) -> Float64:
+        parameters = self.gamma_pos, self.gamma_neg, self.margin
+        within = np.clip(z, *_exact_logits(*parameters))
+        return _asymmetric_log_odds(within, *parameters) + (z - within)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        return {
+            **super().get_config(),
+            "gamma_pos": self.gamma_pos,
+            "gamma_neg": self.gamma_neg,
+            "margin": self.margin,
+        }
+
+
+def _asymmetric_log_odds(z: Float64, gamma_pos: float, gamma_neg: float, margin: float) -> Float64:
+    """Log-odds ``log(l0'(z) / -l1'(z))``, with both slopes over p (1 - p)."""
+    positive = _log_inverse_slope(z, gamma_pos)
+    if margin == 0:
+        return positive - _log_inverse_slope(-z, gamma_neg)
+    q = np.maximum(expit(z) - margin, np.finfo(np.float64).tiny)
+    rest = expit(-z) + margin
+    return positive + (gamma_neg - 1) * np.log(q) + np.log(q / rest - gamma_neg * np.log(rest))
+
+
+@lru_cache(maxsize=64)
+def _exact_logits(gamma_pos: float, gamma_neg: float, margin: float) -> tuple[float, float]:
+    """Between which logits the map of the asymmetric loss is exact.
+
+    With a margin a negative's loss is flat below it, and bounded above: without a focus on
+    positives no finite logit stands for the highest posteriors.
+    """
+    if margin == 0:
+        return -np.inf, np.inf
+    z = np.linspace(float(logit(margin)) + 1e-9, 40.0, 40001)
+    log_odds = _asymmetric_log_odds(z, gamma_pos, gamma_neg, margin)
+    low = int(np.argmax(log_odds >= _LOWEST_LOG_ODDS))
+    flat = np.diff(log_odds[low:]) < _LEAST_SLOPE * np.diff(z[low:])
+    high = np.inf if not flat.any() else float(z[low + int(np.argmax(flat))])
+    return float(z[low]), high
+
+
+def _weights_of_alpha(alpha: ArrayLike, several: bool) -> Any:
+    values = checked_numbers(
+        "alpha",
+        alpha,
+        "the positives' share of the weight, 0 < alpha < 1"
+        + (", or one for every label" if several else ", or a weight for every class"),
+        lambda a: (a > 0) & ((a < 1) | (not several and a.ndim == 1)),
+        (0, 1),
+    )
+    positive = np.asarray(values)
+    if positive.ndim == 1 and not several:
+        return values
+    return np.stack([1.0 - positive, positive], axis=-1).tolist()
+
+
+def _log_inverse_slope(d: Float64, gamma: Any) -> Float64:
     """Logarithm of -1 / l'(p) at p = sigmoid(d), for l(p) = -(1 - p)**gamma * log p.
 
     -l'(p) = (1 - p)**(gamma - 1) * ((1 - p) - gamma * p * log p) / p.
@@ -108,13 +266,6 @@ def _log_inverse_slope(d: Float64, gamma: float) -> Float64:
     # log(-log p); for large d, -log p = log1p(exp(-d)) = exp(-d) to the last bit.
     log_minus_log_p = np.where(d > 36, -d, np.log(-log_expit(np.minimum(d, 36))))
     with np.errstate(divide="ignore"):
-        log_gamma = np.log(np.float64(gamma))
+        log_gamma = np.log(np.asarray(gamma, dtype=np.float64))
     bracket = np.logaddexp(log_rest, log_gamma + log_p + log_minus_log_p)
     return log_p - (gamma - 1) * log_rest - bracket
-
-
-def _one_against_rest(z: Float64) -> Float64:
-    """Log-odds of every class against all others: z_k - logsumexp of the other logits."""
-    n_classes = z.shape[-1]
-    others = np.where(np.eye(n_classes, dtype=bool), -np.inf, z[:, None, :])
-    return z - logsumexp(others, axis=-1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import FunctionType
 from typing import Any
 
+import numpy as np
+
 from wbce._backend import keras
 from wbce.losses._base import PointwiseLoss
 from wbce.losses._crossentropy import WeightedCrossentropy
@@ -48,6 +50,14 @@ def loss_on_logits(loss: Any) -> keras.losses.Loss | None:
     return cls.from_config({**config, "from_logits": True})
 
 
+def takes_one_hot(loss: Any) -> bool:
+    """Whether a Keras loss compares every class's column, and not a class code."""
+    cls = keras_loss_class(loss)
+    if cls is None or not cls.__module__.startswith("keras."):
+        return False
+    return not cls.__name__.startswith(("Sparse", "Binary"))
+
+
 def keras_equivalent(loss: Any) -> PointwiseLoss | None:
     """Find the loss of this package that has the same minimiser as a Keras loss.
 
@@ -80,4 +90,8 @@ def keras_equivalent(loss: Any) -> PointwiseLoss | None:
         alpha = config["alpha"]
         weights = (1 - alpha, alpha) if config["apply_class_balancing"] else None
         return Focal(config["gamma"], class_weight=weights)
+    if type(loss) is losses.CategoricalFocalCrossentropy:
+        alpha = config["alpha"]  # one number for all classes changes nothing
+        weights = alpha if np.size(alpha) > 1 else None
+        return Focal(config["gamma"], class_weight=weights, label_smoothing=smoothing)
     return None

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from wbce._backend import keras
+import numpy as np
+
+from wbce._backend import keras, tf
 
 ops = keras.ops
 
@@ -50,16 +52,18 @@ def recognise(output: Any) -> tuple[str | None, Any]:
     return None, None
 
 
-def logits_from(output: Any, from_logits: bool | None) -> Any:
+def logits_from(output: Any, from_logits: bool | None, multi_label: bool = False) -> Any:
     """Logits of a network's output; ``from_logits=None`` recognises what the output is.
 
     Raises
     ------
     ValueError
         If ``from_logits`` is None and the output is not recognised, or if it contradicts what
-        is recognised.
+        is recognised or the values themselves; if a sigmoid ends several columns that are classes,
+        or a softmax labels.
     """
     activation, logits = recognise(output)
+    check_columns(activation, output.shape, multi_label)
     if from_logits is None:
         if logits is None:
             raise ValueError(UNRECOGNISED)
@@ -67,7 +71,10 @@ def logits_from(output: Any, from_logits: bool | None) -> Any:
     check_consistent(activation, from_logits)
     if from_logits:
         return output
-    return logits_of_probabilities(output) if logits is None else logits
+    if logits is not None:
+        return logits
+    _check_probabilities(output)
+    return logits_of_probabilities(output, each_column=multi_label)
 
 
 UNRECOGNISED = (
@@ -92,15 +99,43 @@ def check_consistent(activation: str | None, from_logits: bool | None) -> None:
         )
 
 
-def logits_of_probabilities(p: Any) -> Any:
+def check_columns(activation: str | None, shape: Any, multi_label: bool) -> None:
+    """Raise if the last activation does not fit what the columns are."""
+    columns = 1 if len(shape) == 1 else shape[-1]
+    if activation == "sigmoid" and columns > 1 and not multi_label:
+        raise ValueError(
+            f"The network ends in a sigmoid of {columns} columns. If they are labels that do not "
+            "exclude each other, pass multi_label=True to the loss; if they are classes, end the "
+            "network in a softmax or in logits."
+        )
+    if activation == "softmax" and (multi_label or columns == 1):
+        raise ValueError(
+            f"The network ends in a softmax of {columns} column{'s' * (columns > 1)}, which "
+            "is for classes that exclude each other, two or more. End it in a sigmoid or in logits."
+        )
+
+
+def _check_probabilities(p: Any) -> None:
+    """Raise if values that should be probabilities are not."""
+    if tf.is_symbolic_tensor(p):
+        return
+    values = np.asarray(p, dtype=np.float64)
+    if values.size and not (values.min() >= 0 and values.max() <= 1):
+        raise ValueError(
+            f"from_logits=False, but the values passed reach from {values.min():g} to "
+            f"{values.max():g}: probabilities are within [0, 1]. Pass from_logits=True for logits."
+        )
+
+
+def logits_of_probabilities(p: Any, each_column: bool = False) -> Any:
     """Logits of probabilities whose operation is out of sight, clipped to keep them finite.
 
-    One column holds the positives' probability; several columns hold one class each, and their
-    logits are the log-probabilities.
+    One column holds the positives' probability, and so does ``each_column`` of several labels;
+    else several columns hold one class each, and their logits are the log-probabilities.
     """
     tiny = 1e-7
     p = ops.clip(p, tiny, 1.0 - tiny)
-    if p.shape[-1] == 1:
+    if p.shape[-1] == 1 or len(p.shape) == 1 or each_column:
         return ops.log(p) - ops.log1p(-p)
     return ops.log(p)
 

@@ -14,58 +14,49 @@ logit up to 1e3, so that rankings do not change.
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit, log_softmax, logit
 
-from wbce.losses._base import Float64, PointwiseLoss
+from wbce.losses._base import Float64
 
 # Label smoothing is undone exactly for posteriors of at least 1e-4, see `_unsmoothed`.
 _EXACT_SHARE = 1e-4
 _EXACT_LOG_ODDS = float(logit(1 - _EXACT_SHARE))
 
 
-class Posterior:
-    """From a fitted network's logits to the posterior of the population.
+class PosteriorMap(Protocol):
+    """What a posterior needs of a loss; every `PointwiseLoss` has it."""
 
-    Parameters
-    ----------
-    loss : PointwiseLoss
-        The loss that the network was trained with.
-    class_weights : ndarray of shape (n_classes,)
-        The weight of every class in training, other than the loss's own ``class_weight``.
-    """
+    label_smoothing: float
+    class_weight: Any
 
-    def __init__(self, loss: PointwiseLoss, class_weights: Float64) -> None:
-        weights = np.asarray(class_weights, dtype=np.float64)
-        if loss.class_weight is not None:
-            weights = weights * np.asarray(loss.class_weight)
-        self.loss = loss
-        self.class_weights = weights
+    def log_odds(self, z: Float64) -> Float64:
+        """Log-odds of the posterior, without class weights and label smoothing."""
 
-    @property
-    def implied_threshold(self) -> float:
-        """Posterior above which the weights call a row positive: w0 / (w0 + w1) (Elkan 2001)."""
-        w0, w1 = self.class_weights
-        return float(w0 / (w0 + w1))
+    def class_log_odds(self, z: Float64) -> Float64:
+        """Unnormalised log posterior of every class, likewise."""
 
-    def log_odds(self, z: NDArray[np.floating]) -> Float64:
-        """Log-odds of class 1 for binary logits.
+
+class LogitPosterior:
+    """A map from a fitted network's logits to the posterior; what it means to decide by it."""
+
+    def log_odds(self, z: Float64) -> Float64:
+        """Log-odds of class 1, or of every label.
 
         Parameters
         ----------
-        z : ndarray of shape (n_samples,)
+        z : ndarray of shape (n_samples,) or (n_samples, n_labels)
 
         Returns
         -------
-        ndarray of shape (n_samples,)
+        ndarray of the same shape
         """
-        w0, w1 = self.class_weights
-        shift = float(np.log(w0) - np.log(w1))
-        own = self.loss.log_odds(np.asarray(z, dtype=np.float64))
-        return _unsmoothed(own, self.loss.label_smoothing, shift)
+        raise NotImplementedError
 
-    def log_proba(self, z: NDArray[np.floating]) -> Float64:
+    def log_proba(self, z: Float64) -> Float64:
         """Logarithm of the posterior of every class for softmax logits.
 
         Parameters
@@ -76,7 +67,59 @@ class Posterior:
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        own = self.loss.class_log_odds(np.asarray(z, dtype=np.float64))
+        raise NotImplementedError
+
+    def implied_log_odds(self, n_labels: int | None = None) -> Any:
+        """Log-odds of the posterior where the network's own output is one half.
+
+        Above it the loss and its weights call a row positive. With weights that is
+        ``log(w0 / w1)`` for cross-entropy and focal (Elkan 2001).
+        """
+        if n_labels is None:
+            return float(self.log_odds(np.zeros(1))[0])
+        return self.log_odds(np.zeros((1, n_labels)))[0]
+
+    @property
+    def implied_threshold(self) -> float:
+        """Posterior where the network's own output is one half; w0 / (w0 + w1) with weights."""
+        return float(expit(self.implied_log_odds()))
+
+    def implied_log_multipliers(self, n_classes: int) -> Float64:
+        """Logarithm of the factor of every class's posterior in the decision that is implied.
+
+        Equal logits are a tie; with weights the factors are the weights.
+        """
+        at_a_tie = self.log_proba(np.zeros((1, n_classes)))[0]
+        return at_a_tie.mean() - at_a_tie
+
+
+class Posterior(LogitPosterior):
+    """From a fitted network's logits to the posterior of the population.
+
+    Parameters
+    ----------
+    loss : PosteriorMap
+        The loss that the network was trained with.
+    class_weights : ndarray of shape (n_classes,)
+        The weight of every class in training, other than the loss's own ``class_weight``.
+    """
+
+    def __init__(self, loss: PosteriorMap, class_weights: Float64) -> None:
+        weights = np.asarray(class_weights, dtype=np.float64)
+        if loss.class_weight is not None:
+            weights = weights * np.asarray(loss.class_weight)
+        self.loss = loss
+        self.class_weights = weights
+
+    def log_odds(self, z: Float64) -> Float64:
+        log_weights = np.log(self.class_weights)
+        own = self.loss.log_odds(z)
+        return _unsmoothed(
+            own, self.loss.label_smoothing, log_weights[..., 0] - log_weights[..., 1]
+        )
+
+    def log_proba(self, z: Float64) -> Float64:
+        own = self.loss.class_log_odds(z)
         relative = self.class_weights / self.class_weights.max()
         shares = _unsmoothed_shares(
             log_softmax(own, axis=1), self.loss.label_smoothing, _EXACT_SHARE * relative
@@ -88,31 +131,44 @@ class Posterior:
 
         Parameters
         ----------
-        proba : ndarray of shape (n_classes,)
+        proba : ndarray of shape (n_classes,) or (n_labels, 2)
             Positive shares that sum to one.
 
         Returns
         -------
-        ndarray of shape (1,) for two classes, else (n_classes,)
+        ndarray of shape (1,) for two classes, else (n_classes,) or (n_labels,)
         """
+        if proba.ndim == 2:
+            return self._logits_of_log_odds(logit(proba[:, 1]))
         if len(proba) == 2:
-            return np.array([self._binary_logit_of(float(logit(proba[1])))])
-        z = np.log(proba)
-        step = 1.0 / (2.0 + getattr(self.loss, "gamma", 0.0))
+            return self._logits_of_log_odds(logit(proba[1:]))
+        target = np.log(proba)
+        z, step = target - target.mean(), 1.0
+        missing = target - self.log_proba(z[None])[0]
         for _ in range(500):
-            z = z + step * (np.log(proba) - self.log_proba(z[None])[0])
+            nearer = z + step * missing
+            left = target - self.log_proba(nearer[None])[0]
+            if np.abs(left).max() < np.abs(missing).max():
+                z, missing, step = nearer, left, step * 1.3
+            else:
+                step /= 2
+            if np.abs(missing).max() < 1e-9:
+                break
         return z - z.mean()
 
-    def _binary_logit_of(self, log_odds: float) -> float:
-        low, high = -1e3, 1e3
+    def _logits_of_log_odds(self, log_odds: Float64) -> Float64:
+        """Where the increasing function `log_odds` has these values, one a column."""
+        columns = np.arange(len(log_odds))
+        low, high = np.full(len(log_odds), -1e3), np.full(len(log_odds), 1e3)
         for _ in range(8):  # each divides the interval by 64
             z = np.linspace(low, high, 65)
-            above = int(np.clip(np.searchsorted(self.log_odds(z), log_odds), 1, 64))
-            low, high = z[above - 1], z[above]
-        return float((low + high) / 2)
+            values = self.log_odds(z[:, 0])[:, None] if z.shape[1] == 1 else self.log_odds(z)
+            above = np.clip((values < log_odds).sum(axis=0), 1, 64)
+            low, high = z[above - 1, columns], z[above, columns]
+        return (low + high) / 2
 
 
-def _unsmoothed(own: Float64, smoothing: float, shift: float) -> Float64:
+def _unsmoothed(own: Float64, smoothing: float, shift: Any) -> Float64:
     """Log-odds of the posterior from those of the smoothed labels, moved by ``shift``.
 
     With a = smoothing / 2, the smoothed posterior is q = a + (1 - 2a) v: v = (q - a) / (1 - 2a)
@@ -124,8 +180,8 @@ def _unsmoothed(own: Float64, smoothing: float, shift: float) -> Float64:
         return own + shift
     a = smoothing / 2
 
-    def joint(log_odds: float) -> float:
-        return float(logit(a + (1 - 2 * a) * expit(log_odds - shift)))
+    def joint(log_odds: float) -> Any:
+        return logit(a + (1 - 2 * a) * expit(log_odds - shift))
 
     lower, upper = joint(-_EXACT_LOG_ODDS), joint(_EXACT_LOG_ODDS)
     within = np.clip(own, lower, upper)
@@ -162,6 +218,20 @@ def log_loss(log_proba: Float64, y: NDArray[np.intp], sample_weight: Float64) ->
     sample_weight : ndarray of shape (n_samples,)
     """
     return float(np.average(-log_proba[np.arange(len(y)), y], weights=sample_weight))
+
+
+def label_log_loss(log_odds: Float64, y: NDArray[np.intp], sample_weight: Float64) -> float:
+    """Log loss of every label, in the mean over labels.
+
+    Parameters
+    ----------
+    log_odds : ndarray of shape (n_samples, n_labels)
+    y : ndarray of shape (n_samples, n_labels)
+        Zeros and ones.
+    sample_weight : ndarray of shape (n_samples,)
+    """
+    losses = -log_expit(np.where(y == 1, log_odds, -log_odds))
+    return float(np.average(losses.mean(axis=1), weights=sample_weight))
 
 
 def two_columns(log_odds: Float64) -> Float64:

@@ -8,20 +8,34 @@ from typing import Any
 
 from wbce._backend import keras
 from wbce.losses._base import PointwiseLoss
-from wbce.losses._crossentropy import WeightedCrossentropy
-from wbce.losses._focal import Focal
+from wbce.losses._batchwise import BatchLoss, SmoothAveragePrecision, SoftFBeta, Tversky
+from wbce.losses._cost import CostSensitive
+from wbce.losses._crossentropy import Poly1, WeightedCrossentropy
+from wbce.losses._focal import Asymmetric, Focal
+from wbce.losses._margin import LDAM, LogitAdjusted
 
-LOSSES: dict[str, type[PointwiseLoss]] = {"weighted_bce": WeightedCrossentropy, "focal": Focal}
+OwnLoss = PointwiseLoss | BatchLoss
+
+LOSSES: dict[str, type[OwnLoss]] = {
+    "weighted_bce": WeightedCrossentropy,
+    "focal": Focal,
+    "asymmetric": Asymmetric,
+    "logit_adjusted": LogitAdjusted,
+    "ldam": LDAM,
+    "poly1": Poly1,
+    "cost_sensitive": CostSensitive,
+    "tversky": Tversky,
+    "soft_fbeta": SoftFBeta,
+    "smooth_ap": SmoothAveragePrecision,
+}
 
 
-def resolve_loss(
-    loss: Any, defaults: dict[str, Any], routed: dict[str, Any]
-) -> PointwiseLoss | None:
+def resolve_loss(loss: Any, defaults: dict[str, Any], routed: dict[str, Any]) -> OwnLoss | None:
     """Build the loss that a name or a class stands for.
 
     Parameters
     ----------
-    loss : str, PointwiseLoss class or instance, or anything that Keras takes as a loss
+    loss : str, class or instance of a loss of this package, or anything that Keras takes as a loss
     defaults : dict
         Arguments for the loss; those that its class does not have are left out.
     routed : dict
@@ -29,7 +43,7 @@ def resolve_loss(
 
     Returns
     -------
-    PointwiseLoss or None
+    PointwiseLoss, BatchLoss or None
         None where the loss is Keras' own or the user's.
 
     Raises
@@ -37,9 +51,9 @@ def resolve_loss(
     ValueError
         If a name is known neither here nor to Keras.
     TypeError
-        If ``routed`` has an argument that the loss does not have.
+        If ``routed`` has an argument that the loss does not have, or lacks one that it needs.
     """
-    if isinstance(loss, PointwiseLoss):
+    if isinstance(loss, OwnLoss):
         if routed:
             raise TypeError(
                 f"loss={loss!r} is an instance and takes no more arguments: {sorted(routed)}. Pass "
@@ -51,13 +65,32 @@ def resolve_loss(
             _check_keras_name(loss)
             return None
         loss = LOSSES[loss]
-    if not (inspect.isclass(loss) and issubclass(loss, PointwiseLoss)):
+    if not (inspect.isclass(loss) and issubclass(loss, OwnLoss)):
         return None
-    accepted = [name for name in inspect.signature(loss).parameters]
+    accepted = arguments_of(loss)
     unknown = sorted(set(routed) - set(accepted))
     if unknown:
         raise TypeError(f"{loss.__name__} has no arguments {unknown}; it has {accepted}.")
-    return loss(**{k: v for k, v in {**defaults, **routed}.items() if k in accepted})
+    given = {k: v for k, v in {**defaults, **routed}.items() if k in accepted}
+    if issubclass(loss, CostSensitive) and given.get("cost_matrix") is None:
+        raise ValueError(
+            "loss='cost_sensitive' needs cost_matrix, the cost of calling a row of class i a j: "
+            "[[TN, FP], [FN, TP]] for two classes."
+        )
+    return loss(**given)
+
+
+def arguments_of(loss: type[OwnLoss]) -> list[str]:
+    """Names of all arguments of a loss, those that it hands on to its base included."""
+    names: list[str] = []
+    for cls in inspect.getmro(loss):
+        if "__init__" not in vars(cls):
+            continue
+        parameters = list(inspect.signature(vars(cls)["__init__"]).parameters.values())[1:]
+        names += [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
+        if all(p.kind is not p.VAR_KEYWORD for p in parameters):
+            break
+    return list(dict.fromkeys(names))
 
 
 def _check_keras_name(name: str) -> None:

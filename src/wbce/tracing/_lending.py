@@ -50,20 +50,20 @@ def lent_variables(owners: Sequence[Any], values: Sequence[Any]) -> Iterator[Non
 
 
 @contextmanager
-def lent_scalars(scalars: Sequence[tuple[Any, str]], values: Sequence[Any]) -> Iterator[None]:
+def lent_numbers(numbers: Sequence[tuple[Any, str]], values: Sequence[Any]) -> Iterator[None]:
     """Let numbers among the attributes of objects be tensors while a function is traced.
 
     Parameters
     ----------
-    scalars : sequence of (object, str)
+    numbers : sequence of (object, str)
         Objects and the names of their attributes.
     values : sequence of tensor
     """
-    own = [getattr(holder, name) for holder, name in scalars]
+    own = [getattr(holder, name) for holder, name in numbers]
     try:
-        for (holder, name), value in zip(scalars, values, strict=True):
+        for (holder, name), value in zip(numbers, values, strict=True):
             setattr(holder, name, value)
         yield
     finally:
-        for (holder, name), value in zip(scalars, own, strict=True):
+        for (holder, name), value in zip(numbers, own, strict=True):
             setattr(holder, name, value)

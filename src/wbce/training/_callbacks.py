@@ -45,10 +45,13 @@ class ValidationScore(keras.callbacks.Callback):
         self.patience = patience
         self.best_score = np.inf
         self.best_epoch = 0
+        self.first_epoch = 0  # epochs before it are not scored, and do not count for patience
         self._best_weights: list[Any] | None = None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = {} if logs is None else logs
+        if epoch < self.first_epoch:
+            return
         if self.score is None:
             if "val_loss" not in logs:  # by validation_freq not every epoch has one
                 return

@@ -14,7 +14,7 @@ from wbce.tracing import (
     architecture,
     as_tensor,
     input_dtypes,
-    lent_scalars,
+    lent_numbers,
     lent_variables,
     on_one_thread,
     only_processors,
@@ -22,7 +22,7 @@ from wbce.tracing import (
     traces,
 )
 from wbce.training._fused import apply_gradients, wants_extra_slot
-from wbce.training._keys import loss_key, optimizer_key, scalars_of
+from wbce.training._keys import loss_key, numbers_of, optimizer_key
 
 # Up to this many multiplications a step, one thread is faster than handing work to several.
 _ONE_THREAD_WORK = 2**28
@@ -62,7 +62,7 @@ class CompiledTraining:
         self._rows = _row_tensors(network, X, y, sample_weight)
         self._batch_size = batch_size
         optimizer = network.optimizer
-        scalars = [*scalars_of(network.loss), *scalars_of(optimizer)]
+        numbers = [*numbers_of(network.loss), *numbers_of(optimizer)]
         work = batch_size * sum(int(np.prod(v.shape)) for v in network.trainable_variables)
         one_thread = X.ndim == 2 and work <= _ONE_THREAD_WORK and only_processors()
         parts = [architecture(network), loss_key(network.loss), optimizer_key(optimizer)]
@@ -74,7 +74,7 @@ class CompiledTraining:
             specs = tuple((row.dtype.name, tuple(row.shape[1:])) for row in self._rows)
             key = ("train", *parts, _slots_key(network), specs, one_thread)
         self._program = traces.get(
-            key, lambda: _Program(network, scalars, self._rows, weighted, one_thread)
+            key, lambda: _Program(network, numbers, self._rows, weighted, one_thread)
         )
         if keep_state or optimizer.use_ema or not self._program.starts_at_zero:
             optimizer.build(network.trainable_variables)
@@ -84,8 +84,8 @@ class CompiledTraining:
             resource_variables(network.variables),
             [*variables, *(self._slots or [])],
             _zeros(self._program.extra),
-            _values(scalars),
         )
+        self._numbers = numbers
 
     def run(self, order: NDArray[np.int32]) -> NDArray[np.float32]:
         """Train for some epochs.
@@ -101,7 +101,8 @@ class CompiledTraining:
             Mean training loss of every epoch.
         """
         batches = as_tensor(order, tf.int32), tf.constant(self._batch_size)
-        return self._program.function(*self._arguments, *self._rows, *batches).numpy()
+        values = _values(self._numbers)  # a callback may change them between epochs
+        return self._program.function(*self._arguments, values, *self._rows, *batches).numpy()
 
     def finish(self) -> list[NDArray[Any]] | None:
         """Give back what the training needed.
@@ -137,7 +138,7 @@ class _Program:
     def __init__(
         self,
         network: keras.Model,
-        scalars: list[tuple[Any, str]],
+        numbers: list[tuple[Any, str]],
         rows: list[Any],
         weighted: bool,
         one_thread: bool,
@@ -152,14 +153,14 @@ class _Program:
         trained = network.trainable_variables if wants_extra_slot(optimizer) else []
         self.extra = [_spec(v) for v in trained]
         self._spare: list[list[Any]] = []
-        train = _training_function(network, scalars, weighted)
+        train = _training_function(network, numbers, weighted)
         self.function = tf.function(
             on_one_thread(train) if one_thread else train, autograph=False
         ).get_concrete_function(
             resource_variables(network.variables),
             resource_variables(slots),
             _zeros(self.extra),
-            [tf.TensorSpec((), value.dtype) for value in _values(scalars)],
+            [tf.TensorSpec(value.shape, value.dtype) for value in _values(numbers)],
             *_any_number_of(rows),
             tf.TensorSpec((None, None), tf.int32),
             tf.TensorSpec((), tf.int32),
@@ -182,7 +183,7 @@ class _Program:
 
 
 def _training_function(
-    network: keras.Model, scalars: list[tuple[Any, str]], weighted: bool
+    network: keras.Model, numbers: list[tuple[Any, str]], weighted: bool
 ) -> Callable[..., Any]:
     optimizer, trained = network.optimizer, network.trainable_variables
     owners = [*network.variables, *optimizer.variables]
@@ -227,7 +228,7 @@ def _training_function(
         losses = tf.TensorArray(tf.float32, size=n_epochs)
         with (
             lent_variables(owners, lent),
-            lent_scalars(scalars, values),
+            lent_numbers(numbers, values),
             _optimizer_knows(optimizer, owners, lent),
         ):
             _, losses = tf.while_loop(lambda i, _: i < n_epochs, epoch, (0, losses))
@@ -256,15 +257,15 @@ class CompiledLoss:
         batch_size: int,
     ) -> None:
         rows = _row_tensors(network, X, y, sample_weight)
-        scalars = scalars_of(network.loss)
+        numbers = numbers_of(network.loss)
         parts = [architecture(network), loss_key(network.loss)]
         weighted = sample_weight is not None or parts[1] is not None
         specs = tuple((row.dtype.name, tuple(row.shape[1:])) for row in rows)
         key = None if None in parts else ("loss", *parts, specs)
-        self._function = traces.get(key, lambda: _loss_function(network, scalars, rows, weighted))
+        self._function = traces.get(key, lambda: _loss_function(network, numbers, rows, weighted))
         self._arguments = (
             resource_variables(network.variables),
-            _values(scalars),
+            _values(numbers),
             *rows,
             tf.constant(batch_size),
         )
@@ -274,7 +275,7 @@ class CompiledLoss:
 
 
 def _loss_function(
-    network: keras.Model, scalars: list[tuple[Any, str]], rows: list[Any], weighted: bool
+    network: keras.Model, numbers: list[tuple[Any, str]], rows: list[Any], weighted: bool
 ) -> Callable[..., Any]:
     owners = network.variables
 
@@ -302,13 +303,13 @@ def _loss_function(
             loss = tf.cast(loss, tf.float32)
             return start + batch_size, total + loss * tf.cast(count, tf.float32)
 
-        with lent_variables(owners, variables), lent_scalars(scalars, values):
+        with lent_variables(owners, variables), lent_numbers(numbers, values):
             _, total = tf.while_loop(lambda start, _: start < n_samples, next_batch, (0, 0.0))
         return total / tf.cast(n_samples, tf.float32)
 
     return tf.function(evaluate, autograph=False).get_concrete_function(
         resource_variables(owners),
-        [tf.TensorSpec((), value.dtype) for value in _values(scalars)],
+        [tf.TensorSpec(value.shape, value.dtype) for value in _values(numbers)],
         *_any_number_of(rows),
         tf.TensorSpec((), tf.int32),
     )
@@ -357,8 +358,11 @@ def _zeros(slots: list[tuple[tuple[int, ...], str]]) -> list[Any]:
     return [tf.Variable(tf.zeros(*slot), trainable=False) for slot in slots]
 
 
-def _values(scalars: list[tuple[Any, str]]) -> list[Any]:
-    return [tf.constant(getattr(h, name), getattr(h, "dtype", "float32")) for h, name in scalars]
+def _values(numbers: list[tuple[Any, str]]) -> list[Any]:
+    return [
+        tf.constant(np.asarray(getattr(holder, name)), getattr(holder, "dtype", "float32"))
+        for holder, name in numbers
+    ]
 
 
 def _row_tensors(

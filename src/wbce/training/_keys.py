@@ -6,8 +6,10 @@ import json
 from collections.abc import Hashable
 from typing import Any
 
+import numpy as np
+
 from wbce._backend import keras
-from wbce.losses import PointwiseLoss
+from wbce.losses import OwnLoss
 from wbce.tracing import no_users_code
 
 # Optimizers that treat all variables alike, whatever their names.
@@ -27,10 +29,10 @@ _KERAS_FUNCTIONS = {
 }
 
 
-def scalars_of(holder: Any) -> list[tuple[Any, str]]:
-    """Numbers of a loss or an optimizer that are arguments of a trace."""
-    if isinstance(holder, PointwiseLoss):
-        return [(holder, name) for name in holder.scalars]
+def numbers_of(holder: Any) -> list[tuple[Any, str]]:
+    """Numbers, and arrays of them, of a loss or an optimizer that are arguments of a trace."""
+    if isinstance(holder, OwnLoss):
+        return [(holder, name) for name in holder.numbers]
     if isinstance(holder, keras.optimizers.Optimizer):
         decays = isinstance(holder.weight_decay, float)
         schedule = holder._learning_rate
@@ -52,14 +54,15 @@ def _schedule_numbers(schedule: Any) -> list[str]:
 
 
 def loss_key(loss: Any) -> Hashable | None:
-    """What a loss computes, but for its scalars; None for code of the user's."""
+    """What a loss computes, but for its numbers; None for code of the user's."""
     if isinstance(loss, str):
         return loss
     kind = type(loss)
     if isinstance(loss, keras.losses.Loss) and not no_users_code(loss):
         return None
-    if isinstance(loss, PointwiseLoss) and kind.__module__.startswith("wbce."):
-        config = {k: v for k, v in loss.get_config().items() if k not in loss.scalars}
+    if isinstance(loss, OwnLoss) and kind.__module__.startswith("wbce."):
+        config = {k: v for k, v in loss.get_config().items() if k not in loss.numbers}
+        config["shapes"] = {name: np.shape(getattr(loss, name)) for name in loss.numbers}
     elif isinstance(loss, keras.losses.Loss) and kind.__module__.startswith("keras."):
         config = loss.get_config()
         if "fn" in config:
@@ -71,7 +74,7 @@ def loss_key(loss: Any) -> Hashable | None:
 
 
 def optimizer_key(optimizer: Any) -> Hashable | None:
-    """What an optimizer computes, but for its scalars; None for code of the user's."""
+    """What an optimizer computes, but for its numbers; None for code of the user's."""
     kind = type(optimizer)
     rate = optimizer._learning_rate
     if kind not in _OPTIMIZERS or not no_users_code(optimizer):
@@ -79,7 +82,7 @@ def optimizer_key(optimizer: Any) -> Hashable | None:
     if isinstance(rate, Schedule) and not no_users_code(rate):
         return None
     config = optimizer.get_config()
-    for name in ("name", "learning_rate", *(n for h, n in scalars_of(optimizer) if h is optimizer)):
+    for name in ("name", "learning_rate", *(n for h, n in numbers_of(optimizer) if h is optimizer)):
         config.pop(name, None)
     if isinstance(rate, Schedule) and type(rate).__module__.startswith("keras."):
         numbers = _schedule_numbers(rate)

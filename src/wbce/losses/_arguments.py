@@ -1,0 +1,97 @@
+"""Checks of the losses' arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def checked_number(
+    name: str, value: Any, allowed: str, holds: Callable[[float], bool] | None = None
+) -> float:
+    """Check one number.
+
+    Raises
+    ------
+    ValueError
+        If it is no finite number, or ``holds`` says no.
+    """
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not (number and np.isfinite(value) and (holds is None or holds(value))):
+        raise ValueError(f"{name}={value!r} is not allowed: pass {allowed}.")
+    return float(value)
+
+
+def checked_numbers(
+    name: str, values: Any, allowed: str, holds: Callable[[Any], Any], shapes: tuple[int, ...]
+) -> Any:
+    """Check numbers in an array with as many dimensions as ``shapes`` names.
+
+    Returns
+    -------
+    float or nested list of float
+        As a config holds them.
+
+    Raises
+    ------
+    ValueError
+    """
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = np.full((), np.nan)
+    strange = isinstance(values, str | bool) or array.ndim not in shapes or array.size == 0
+    if strange or not (np.isfinite(array).all() and np.all(holds(array))):
+        raise ValueError(f"{name}={values!r} is not allowed: pass {allowed}.")
+    return array.tolist()
+
+
+def checked_weights(
+    class_weight: ArrayLike | None, pos_weight: ArrayLike | None, multi_label: bool
+) -> Any:
+    """Check class weights, given for every class or as positives' in units of negatives'.
+
+    Returns
+    -------
+    list of float, list of pairs of float, or None
+
+    Raises
+    ------
+    ValueError
+        If both are given, or a weight is not positive and finite.
+    """
+    if class_weight is not None and pos_weight is not None:
+        raise ValueError(
+            f"class_weight={class_weight!r} and pos_weight={pos_weight!r} are two ways to say one "
+            "thing: keep one."
+        )
+    if pos_weight is not None:
+        checked_numbers(
+            "pos_weight",
+            pos_weight,
+            "a positive, finite number: the weight of a positive in units of a negative's"
+            + ("; or one for every label" if multi_label else ""),
+            lambda w: w > 0,
+            (0, 1) if multi_label else (0,),
+        )
+        positive = np.asarray(pos_weight, dtype=np.float64)
+        return np.stack([np.ones_like(positive), positive], axis=-1).tolist()
+    if class_weight is None:
+        return None
+    weights = checked_numbers(
+        "class_weight",
+        class_weight,
+        "one positive, finite number for every class, in the order of the class codes, such as "
+        "(1, 9)" + ("; or such a pair for every label" if multi_label else ""),
+        lambda w: (w > 0) & (w.shape[-1:] != (1,)),
+        (1, 2) if multi_label else (1,),
+    )
+    if multi_label and np.shape(weights)[-1] != 2:
+        raise ValueError(
+            f"class_weight={class_weight!r} has the shape {np.shape(weights)}: for several labels "
+            "pass a weight of zeros and one of ones, shape (2,), or such a pair for every label."
+        )
+    return weights
