@@ -175,7 +175,7 @@ class PosteriorSteps(SciKerasClassifier):
         derived = getattr(self._posterior, "loss", None)
         if self._calibration is None and isinstance(derived, DerivedClassPosterior):
             z = self._logit_function(self._encode(judge.X))
-            if not (derived.shares(z) > 0).all():  # of these rows some leave the simplex
+            if derived.leaves_simplex(z):
                 self._calibration = "sigmoid"
         if self._calibration is not None:
             z = self._logit_function(self._encode(judge.X)) if z is None else z

@@ -53,6 +53,8 @@ def print_imbalance(
     19, or loss='focal'. Then let a search over pos_weight decide, scored by average precision.
     """
     y = np.asarray(y)
+    if not len(y):
+        raise ValueError("y is empty: pass the labels of the rows to train on.")
     kind = type_of_target(y, input_name="y")
     if kind == "multilabel-indicator":
         text = _of_labels(y, check_sample_weight(sample_weight, y))

@@ -20,6 +20,9 @@ from wbce.losses._base import Float64
 # Logits at which a binary loss is looked at; closely enough that the table is the function.
 _GRID = np.linspace(-40.0, 40.0, 8001)
 
+# How far behind the largest logit a class is looked at, in the softmax form.
+_FARTHEST = 12.0
+
 # A map that covers less than these log-odds on either side is of no use.
 _LEAST_REACH = 2.0
 
@@ -73,8 +76,18 @@ class DerivedClassPosterior:
         raise NotImplementedError
 
     def class_log_odds(self, z: Float64) -> Float64:
-        """Unnormalised log posterior of every class; where it is negative, next to nothing."""
-        return np.log(np.maximum(self.shares(z), 1e-12))
+        """Unnormalised log posterior of every class; where it is negative, next to nothing.
+
+        Classes far behind are looked at nearer to the others, where the loss has a slope that
+        rounding or a clipping of its own has not swallowed; from there their share falls with
+        the logit.
+        """
+        near = _near(z)
+        return np.log(np.maximum(self.shares(near), 1e-12)) + (z - near)
+
+    def leaves_simplex(self, z: Float64) -> bool:
+        """Whether some of these logits stand for no distribution over the classes."""
+        return not (self.shares(_near(z)) > 0).all()
 
     def shares(self, z: Float64) -> Float64:
         """Shares of the classes that make the slopes cancel; they may leave the simplex.
@@ -84,16 +97,17 @@ class DerivedClassPosterior:
         z : ndarray of shape (n, n_classes)
         """
         slopes = self._slopes(z)
-        n_classes = z.shape[1]
         # Slopes on each side of the equation differ by orders of magnitude: scaled by class.
         size = np.abs(slopes).max(axis=2)
         size = np.where(size > 0, size, 1.0)
         system = np.swapaxes(slopes / size[:, :, None], 1, 2)
-        system = np.concatenate([system, np.ones((len(z), 1, n_classes))], axis=1)
-        right = np.zeros((len(z), n_classes + 1, 1))
-        right[:, -1] = 1.0
-        shares = (np.linalg.pinv(system) @ right)[:, :, 0] / size
-        return shares / shares.sum(axis=1, keepdims=True)
+        shares = np.linalg.svd(system)[2][:, -1] / size
+        total = shares.sum(axis=1, keepdims=True)
+        return shares / np.where(total == 0, 1.0, total)
+
+
+def _near(z: Float64) -> Float64:
+    return np.maximum(z, z.max(axis=1, keepdims=True) - _FARTHEST)
 
 
 def derived_posterior(
@@ -190,13 +204,15 @@ def _table_of(slopes: _Slopes) -> DerivedPosterior | None:
     positive = slopes.of_class(_GRID[:, None], 1)[:, 0]
     with np.errstate(divide="ignore", invalid="ignore"):
         log_odds = np.log(negative) - np.log(-positive)
-    rises = np.diff(log_odds) > 0  # False where either is not finite
+        rises = np.diff(log_odds) > 0
     rises &= np.isfinite(log_odds[1:]) & np.isfinite(log_odds[:-1])
     edges = np.flatnonzero(np.diff(np.concatenate([[False], rises, [False]]).astype(int)))
     if not len(edges):
         return None
     runs = edges.reshape(-1, 2)
-    first, last = runs[np.argmax(runs[:, 1] - runs[:, 0])]
+    # The run about zero: where a loss clips its probabilities there are others, of no meaning.
+    zero = len(_GRID) // 2
+    first, last = runs[np.argmin(np.maximum(runs[:, 0] - zero, zero - runs[:, 1]))]
     if log_odds[first] > -_LEAST_REACH or log_odds[last] < _LEAST_REACH:
         return None
     return DerivedPosterior(_GRID[first : last + 1], log_odds[first : last + 1])

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from scipy.special import log_expit, log_softmax, logit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.frozen import FrozenEstimator
 
 from wbce.losses._base import Float64, class_against_rest
 from wbce.losses._posterior import LogitPosterior
@@ -78,7 +77,7 @@ class CalibratedPosterior(LogitPosterior):
 class _Scores(ClassifierMixin, BaseEstimator):
     """A classifier whose scores are its inputs."""
 
-    def fit(self, X: Any, y: Any) -> _Scores:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> _Scores:
         self.classes_ = np.array([False, True])
         return self
 
@@ -114,8 +113,7 @@ def _curve(method: str, z: Float64, positive: NDArray[np.bool_], sample_weight: 
             f"each); a share of {share:g} of these has the class. Pass more validation rows."
         )
     rows = np.arange(len(z))  # nothing is trained: all of them go to the calibrator
-    frozen = FrozenEstimator(_Scores().fit(None, None))
-    model = CalibratedClassifierCV(frozen, method=method, cv=[(rows, rows)], ensemble=False)
+    model = CalibratedClassifierCV(_Scores(), method=method, cv=[(rows, rows)], ensemble=False)
     model.fit(z[:, None], positive, sample_weight=sample_weight)
     calibrator = model.calibrated_classifiers_[0].calibrators[0]
     if method == "sigmoid":
