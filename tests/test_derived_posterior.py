@@ -147,8 +147,8 @@ def test_a_copied_loss_has_true_probabilities(abalone):
 
 
 @pytest.mark.parametrize("loss", ["hinge", keras.losses.Dice(), soft_f1])
-def test_what_has_no_map_is_calibrated(loss, cancer):
-    X, y = cancer
+def test_what_has_no_map_is_calibrated(loss, abalone):
+    X, y = abalone
     X = (X - X.mean(0)) / X.std(0)
     model = WeightedKerasClassifier(loss=loss, random_state=0, epochs=30, validation_split=0.3).fit(
         X[::2], y[::2]

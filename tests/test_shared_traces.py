@@ -184,6 +184,7 @@ class Unweighted(keras.losses.Loss):
         return keras.ops.mean(keras.ops.square(keras.ops.cast(y_true, y_pred.dtype) - y_pred))
 
 
+@pytest.mark.filterwarnings("ignore::wbce.CalibrationWarning")
 def test_a_loss_of_the_users_that_takes_no_weights():
     assert clf(loss=Unweighted(), from_logits=True).fit(X, Y).n_iter_ == 3
 

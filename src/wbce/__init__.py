@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wbce._warnings import ClassWeightWarning, ImbalanceWarning
+    from wbce._warnings import CalibrationWarning, ClassWeightWarning, ImbalanceWarning
     from wbce.classifier import WeightedKerasClassifier
     from wbce.imbalance import print_imbalance
     from wbce.tracing import set_trace_cache_size
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "CalibrationWarning",
     "ClassWeightWarning",
     "ImbalanceWarning",
     "WeightedKerasClassifier",
@@ -29,6 +30,7 @@ __all__ = [
 # Public names are imported when they are first used: `import wbce` does not start TensorFlow.
 _HOMES = {
     "WeightedKerasClassifier": "wbce.classifier",
+    "CalibrationWarning": "wbce._warnings",
     "ClassWeightWarning": "wbce._warnings",
     "ImbalanceWarning": "wbce._warnings",
     "print_imbalance": "wbce.imbalance",

@@ -158,19 +158,20 @@ class FitSteps(PosteriorSteps):
         codes = rows.codes if one_label else np.zeros(len(rows), dtype=np.intp)
         classes = self.classes_.tolist() if one_label else ["any"]
         counts = np.bincount(codes, minlength=len(classes))
+        without_map = isinstance(self._named_loss(), BatchLoss)
         demanded = {
             'threshold="auto"': isinstance(self.threshold, str),
             "early_stopping=True": self._stops_early() is True,
             f"calibrate={self.calibrate!r}": isinstance(self.calibrate, str),
             f"calibrate=True with loss={self.loss!r}, which has no posterior of its own,": (
-                self.calibrate is True and isinstance(self._named_loss(), BatchLoss)
+                without_map and bool(self.calibrate)
             ),
         }
         if not validation.enough_rows(counts, fraction):
             for why in (name for name, wanted in demanded.items() if wanted):
                 raise ValueError(validation.too_few_rows_message(why, counts, classes, fraction))
             return rows, None
-        if not any(demanded.values()) and self._stops_early() is False:
+        if not (any(demanded.values()) or without_map) and self._stops_early() is False:
             return rows, None
         kept, held = validation.stratified_split(codes, len(classes), fraction, seed)
         return rows.take(kept), rows.take(held)
@@ -309,7 +310,7 @@ class FitSteps(PosteriorSteps):
         X, y, row_weights = self._encoded(train, self._training_weights(train))
         scorer = self._validation_scorer(judge)
         ours = [DivergenceCheck(), *([scorer] if scorer else [])]
-        if self._weights_in_loss and self.model_.loss.deferral > 0:
+        if self._defers_weights():
             first_weighted = int(self.model_.loss.deferral * epochs)
             ours.append(DeferredReweighting(self.model_.loss, initial_epoch + first_weighted))
             if scorer is not None:  # before, the weights to undo are others
@@ -353,9 +354,8 @@ class FitSteps(PosteriorSteps):
     def _encoded(self, rows: Rows, row_weights: NDArray[np.float64]) -> tuple[Any, Any, Any]:
         """Rows as Keras takes them; weights that are all one are left out."""
         X = self._encode(rows.X)
-        y = self.target_encoder_.transform(rows.y)
-        unweighted = self.class_weight is self.pos_weight is self.alpha is None
-        return X, y, None if unweighted and (row_weights == 1).all() else row_weights
+        y = self._targets(rows.y)
+        return X, y, None if not self._says_weights() and (row_weights == 1).all() else row_weights
 
     def _validation_scorer(self, judge: Rows | None) -> ValidationScore | None:
         if judge is None or self._stops_early() is False:
@@ -395,7 +395,12 @@ class FitSteps(PosteriorSteps):
                 f"{strategy} is computed from all rows, and partial_fit sees a part. Pass the "
                 "weights as numbers: class_weight={label: weight}, pos_weight=number or alpha."
             )
-        named = self._named_loss()
+        named = self._checked_loss()
+        if getattr(named, "deferral", 0) > 0:
+            raise ValueError(
+                "deferral is a share of the epochs, and partial_fit trains one at a time. Pass "
+                "class weights from the part on that should have them."
+            )
         if isinstance(self.calibrate, str) or (self.calibrate and isinstance(named, BatchLoss)):
             raise ValueError(
                 f"calibrate={self.calibrate!r} with loss={self.loss!r} needs validation rows, and "

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from wbce.losses import PointwiseLoss, check_cost_matrix
+from wbce.losses._arguments import checked_numbers
 from wbce.validation import check_fraction
 
 
@@ -19,7 +20,7 @@ def check_parameters(estimator: Any) -> None:
     ValueError
         That names the parameter, its value and what is allowed.
     """
-    estimator._named_loss()  # the loss checks its own: gamma, label_smoothing, from_logits
+    estimator._checked_loss()  # the loss checks its own: gamma, label_smoothing, from_logits
     _check_gamma(estimator.gamma)
     _check_label_smoothing(estimator)
     check_fraction(estimator.validation_split)
@@ -38,15 +39,14 @@ def check_parameters(estimator: Any) -> None:
 
 
 def _check_gamma(gamma: Any) -> None:
-    if (
-        isinstance(gamma, bool)
-        or not isinstance(gamma, int | float | np.number)
-        or not (0 <= gamma < np.inf)
-    ):
-        raise ValueError(
-            f"gamma={gamma!r} is not allowed: pass a finite number, gamma >= 0 (0 is "
-            "cross-entropy, 2 the usual choice)."
-        )
+    checked_numbers(
+        "gamma",
+        gamma,
+        "a finite number, gamma >= 0 (0 is cross-entropy, 2 the usual choice), or one for every "
+        "class or label",
+        lambda g: g >= 0,
+        (0, 1, 2),
+    )
 
 
 def _check_label_smoothing(estimator: Any) -> None:
@@ -58,7 +58,7 @@ def _check_label_smoothing(estimator: Any) -> None:
         )
     loss = estimator.loss
     ours_by_name = isinstance(loss, str | type) and isinstance(
-        estimator._named_loss(), PointwiseLoss
+        estimator._checked_loss(), PointwiseLoss
     )
     if smoothing != 0 and loss is not None and not ours_by_name:
         raise ValueError(

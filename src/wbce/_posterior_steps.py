@@ -11,6 +11,7 @@ from scipy.special import expit
 from wbce import weights
 from wbce._rows import Rows
 from wbce._scikeras import SciKerasClassifier
+from wbce._warnings import CalibrationWarning, warn_once
 from wbce.decisions import Cut, best_f1_cut, cost_log_odds
 from wbce.inference import blank_rows, output_logits
 from wbce.losses import (
@@ -25,6 +26,7 @@ from wbce.losses import (
     keras_equivalent,
 )
 from wbce.losses._autodiff import DerivedClassPosterior
+from wbce.losses._keras import takes_one_hot
 from wbce.networks import start_bias
 
 
@@ -35,6 +37,7 @@ class PosteriorSteps(SciKerasClassifier):
     classes_: Any
     _positive: int | None
     _posterior: Any  # None for targets and outputs that have no posterior of classes
+    _has_map: bool  # whether the posterior follows from the loss
     _calibration: str | None  # the method, where the posterior waits for validation rows
     _weights_in_loss: bool  # whether the loss itself has the class weights, and not the rows
     _logit_function: Any
@@ -70,7 +73,13 @@ class PosteriorSteps(SciKerasClassifier):
         if isinstance(loss, PointwiseLoss):
             class_weights = self._tell_loss(loss, train, class_weights)
         class_weights = class_weights * self._keras_class_weight(arguments)
-        self._posterior = self._uncalibrated(train, class_weights)
+        own_map = self._map_of_loss()
+        self._has_map = own_map is not None
+        if own_map is not None:
+            self._posterior = Posterior(own_map, class_weights)
+        else:  # the network's own output, until it is calibrated
+            several = 2 if self._has_several_labels() else len(self.classes_)
+            self._posterior = Posterior(WeightedCrossentropy(), np.ones(several))
         self._calibration = self._chosen_calibration(class_weights, judge)
 
     def _tell_loss(
@@ -103,6 +112,11 @@ class PosteriorSteps(SciKerasClassifier):
             self._tell(loss, shares, counts.tolist())
         if "class_weight" in told:
             self._tell(loss, "class_weight", None)
+        if loss.deferral > 0 and loss.class_weight is None and not self._says_weights():
+            raise ValueError(
+                f"deferral={loss.deferral:g} defers class weights, and there are none. Pass "
+                "class_weight, pos_weight or alpha, or drop deferral."
+            )
         if weighted and (self._has_several_labels() or loss.deferral > 0):
             self._tell(loss, "class_weight", class_weights.tolist())
             self._weights_in_loss = True
@@ -114,23 +128,26 @@ class PosteriorSteps(SciKerasClassifier):
             )
         return class_weights if not self._has_several_labels() else np.ones(2)
 
+    def _defers_weights(self) -> bool:
+        loss = self.model_.loss
+        return bool(getattr(loss, "deferral", 0) > 0 and loss.class_weight is not None)
+
+    def _says_weights(self) -> bool:
+        return not self.class_weight is self.pos_weight is self.alpha is None
+
     def _tell(self, loss: PointwiseLoss, name: str, value: Any) -> None:
         self._loss_was_told.add(name)
         if getattr(loss, name) != value:
             setattr(loss, name, value)
             self.model_.train_function = None  # Keras' compiled step holds the old one
 
-    def _uncalibrated(self, train: Rows, class_weights: NDArray[np.float64]) -> Posterior:
-        """The map that the loss itself gives; the network's own output where it has none."""
-        loss: Any = keras_equivalent(self.model_.loss)
-        if loss is None and not isinstance(self.model_.loss, OwnLoss):
-            loss = self._derived_map()
-        if loss is None:
-            several = 2 if self._has_several_labels() else len(self.classes_)
-            self._has_map = False
-            return Posterior(WeightedCrossentropy(), np.ones(several))
-        self._has_map = True
-        return Posterior(loss, class_weights)
+    def _map_of_loss(self) -> Any:
+        """The map that the loss has, as it is now; None for a loss that has none."""
+        loss = self.model_.loss
+        equivalent = keras_equivalent(loss)
+        if equivalent is not None:  # a copy: the loss itself may be told other things later
+            return type(equivalent).from_config(equivalent.get_config())
+        return None if isinstance(loss, OwnLoss) else self._derived_map()
 
     def _derived_map(self) -> Any:
         """The map of a loss that is not ours, from its own slopes."""
@@ -139,7 +156,7 @@ class PosteriorSteps(SciKerasClassifier):
             loss = loss[0]
         if loss is None or isinstance(loss, list | tuple | dict):
             return None
-        targets = np.asarray(self.target_encoder_.transform(self.classes_))
+        targets = np.asarray(self._targets(self.classes_))
         return derived_posterior(
             loss, targets, self._logit_function.n_outputs, self._logit_function.output_is_logits
         )
@@ -147,35 +164,61 @@ class PosteriorSteps(SciKerasClassifier):
     def _chosen_calibration(
         self, class_weights: NDArray[np.float64], judge: Rows | None
     ) -> str | None:
-        """How validation rows are needed to find the posterior; None where the loss has it."""
-        if isinstance(self.calibrate, str):
-            if judge is None:
-                raise ValueError(
-                    f"calibrate={self.calibrate!r} needs validation rows. Pass X_val and y_val to "
-                    "fit, a validation_split above 0, or calibrate=True."
-                )
-            return self.calibrate
-        if self._has_map or judge is not None:
-            return None if self._has_map else "sigmoid"
-        ours = isinstance(self.model_.loss, OwnLoss)
-        if self.calibrate and (ours or np.ptp(class_weights) > 0):
+        """How validation rows are needed to find the posterior; None where the loss has it.
+
+        Whether `calibrate` is True or False makes no difference: decisions are the same.
+        """
+        asked = self.calibrate if isinstance(self.calibrate, str) else None
+        if asked is None and self._has_map:
+            return None
+        if judge is not None:
+            self._check_each_class_is_there(judge)
+            return asked or "sigmoid"
+        if asked is not None:
             raise ValueError(
+                f"calibrate={asked!r} needs validation rows. Pass X_val and y_val to fit, a "
+                "validation_split above 0, or calibrate=True."
+            )
+        if self.calibrate:
+            message = (
                 f"loss={self.model_.loss!r} has no map of its own from the network's output to "
                 "probabilities, and there are no validation rows to calibrate it on. Pass X_val "
                 "and y_val to fit, or a larger validation_split; or use a loss that has one "
                 "('weighted_bce', 'focal', ...); or set calibrate=False for the network's own."
             )
+            if isinstance(self.model_.loss, OwnLoss) or np.ptp(class_weights) > 0:
+                raise ValueError(message)
+            warn_once(
+                f"{message} Now predict_proba is the network's own output.",
+                CalibrationWarning,
+                stacklevel=4,
+            )
         return None
+
+    def _check_each_class_is_there(self, judge: Rows) -> None:
+        counts = self._class_counts(judge)
+        if counts.all():
+            return
+        if counts.ndim == 2:
+            label = int(np.argmin(counts.all(axis=1)))
+            which = f"with and without label {label}, and have {counts[label, 1]:g} with it"
+        else:
+            which = f"of class {self.classes_.tolist()[int(np.argmin(counts))]!r}, and have none"
+        raise ValueError(
+            f"Calibration needs validation rows {which}. Pass X_val and y_val to fit, or a larger "
+            "validation_split; or use a loss that has a posterior of its own ('weighted_bce', "
+            "'focal', ...) with calibrate=True."
+        )
 
     def _calibrate(self, judge: Rows | None) -> None:
         """Calibrate on the validation rows, where the loss gives no posterior."""
         if judge is None or self._posterior is None:
             return
         z = None
-        derived = getattr(self._posterior, "loss", None)
-        if self._calibration is None and isinstance(derived, DerivedClassPosterior):
+        own_map = getattr(self._posterior, "loss", None)
+        if self._calibration is None and isinstance(own_map, DerivedClassPosterior):
             z = self._logit_function(self._encode(judge.X))
-            if derived.leaves_simplex(z):
+            if own_map.leaves_simplex(z):
                 self._calibration = "sigmoid"
         if self._calibration is not None:
             z = self._logit_function(self._encode(judge.X)) if z is None else z
@@ -183,7 +226,7 @@ class PosteriorSteps(SciKerasClassifier):
 
     def _posterior_of(self, z: NDArray[np.float64], judge: Rows) -> Any:
         """The posterior as it would be if training ended now, with these validation logits."""
-        if self._calibration is None:
+        if self._has_map:
             return self._posterior
         # Of two numbers also for isotonic steps, which fit the rows that they are judged by.
         return self._calibrated("sigmoid", z, judge)
@@ -193,6 +236,19 @@ class PosteriorSteps(SciKerasClassifier):
         return CalibratedPosterior(method, z, judge.codes, judge.sample_weight, ranks_only)
 
     # ------------------------------------------------------------------ what the steps need
+
+    def _targets(self, y: NDArray[Any]) -> Any:
+        """Labels as the network's loss takes them."""
+        encoded = self.target_encoder_.transform(y)
+        two_outputs = self._logit_function is not None and self._logit_function.n_outputs == 2
+        if (
+            two_outputs
+            and len(self.classes_) == 2
+            and not isinstance(self.model_.loss, OwnLoss)
+            and takes_one_hot(self.model_.loss)
+        ):
+            return np.eye(2, dtype=encoded.dtype)[encoded.ravel().astype(np.intp)]
+        return encoded
 
     def _class_counts(self, rows: Rows) -> NDArray[np.float64]:
         if self._has_several_labels():
@@ -248,7 +304,12 @@ class PosteriorSteps(SciKerasClassifier):
         untrained = self.model_.optimizer is None or int(self.model_.optimizer.iterations) == 0
         if untrained and counts.all():
             shares = counts / counts.sum(axis=-1, keepdims=True)
-            logits = self._posterior.logits_of(shares)
+            posterior = self._posterior
+            if self._defers_weights():  # training starts without them
+                loss = self.model_.loss
+                plain = type(loss).from_config({**loss.get_config(), "class_weight": None})
+                posterior = Posterior(plain, np.ones(2 if shares.ndim == 2 else len(shares)))
+            logits = posterior.logits_of(shares)
             if self._logit_function.n_outputs == 2 and counts.shape == (2,):
                 logits = np.array([-logits[0] / 2, logits[0] / 2])
             start_bias(self.model_, logits)

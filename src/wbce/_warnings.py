@@ -17,6 +17,10 @@ class ClassWeightWarning(UserWarning):
     """The class weights favour the majority class."""
 
 
+class CalibrationWarning(UserWarning):
+    """Probabilities are the network's own output: there is no way to those of the population."""
+
+
 _shown: set[type[Warning]] = set()
 
 

@@ -268,7 +268,9 @@ class WeightedKerasClassifier(FitSteps):
             train, judge = self._split(rows, passed, fraction, seed)
             class_weights = self._weigh(train)
             with seeded(seed):
-                if not going_on:
+                if going_on:
+                    self._follow_loss()
+                else:
                     self._build(train)
                 self._map_to_posterior(train, judge, class_weights, fit_arguments)
                 if not going_on:
@@ -320,6 +322,8 @@ class WeightedKerasClassifier(FitSteps):
             with seeded(seed):
                 if first:
                     self._build(rows)
+                else:
+                    self._follow_loss()
                 self._map_to_posterior(rows, None, class_weights, fit_arguments)
                 if first:
                     self._start(rows)

@@ -57,15 +57,22 @@ def print_imbalance(
         raise ValueError("y is empty: pass the labels of the rows to train on.")
     kind = type_of_target(y, input_name="y")
     if kind == "multilabel-indicator":
-        text = _of_labels(y, check_sample_weight(sample_weight, y))
+        text = _of_labels(*_with_weight(y, sample_weight))
     elif kind in ("binary", "multiclass"):
-        text = _of_classes(np.asarray(column_or_1d(y)), check_sample_weight(sample_weight, y))
+        text = _of_classes(*_with_weight(np.asarray(column_or_1d(y)), sample_weight))
     else:
         raise ValueError(
             f"y is of type {kind!r}: pass labels of two classes or more, or a matrix of zeros and "
             "ones with a column for every label."
         )
     print(text, file=sys.stdout if file is None else file)
+
+
+def _with_weight(
+    y: NDArray[Any], sample_weight: ArrayLike | None
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    weights = check_sample_weight(sample_weight, y)
+    return y[weights > 0], weights[weights > 0]
 
 
 def _of_classes(y: NDArray[Any], sample_weight: NDArray[np.float64]) -> str:

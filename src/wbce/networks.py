@@ -105,7 +105,11 @@ def build_mlp(
     for size in hidden_layer_sizes:
         x = layers.Dense(size, activation="relu", kernel_initializer="he_uniform")(x)
     activation = "sigmoid" if n_outputs == 1 or multi_label else "softmax"
-    return keras.Model(inputs, layers.Dense(n_outputs, activation)(x), name="mlp")
+    # A tenth of the usual size: all rows start near the base rate. The map of a loss such as focal
+    # multiplies what the first weights, which know nothing, say of a row.
+    small = keras.initializers.VarianceScaling(0.01, "fan_avg", "uniform")
+    outputs = layers.Dense(n_outputs, activation, kernel_initializer=small)(x)
+    return keras.Model(inputs, outputs, name="mlp")
 
 
 def output_bias(network: keras.Model) -> Any | None:

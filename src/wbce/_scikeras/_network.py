@@ -28,6 +28,7 @@ class Network(KerasClassifier):
     _fit_callbacks: list[Any]
     history_: Any
     _compiled_on_arrival: bool
+    _loss_as_given: Any
     _loss_was_told: set[str]  # what of the loss is ours to change, and not the user's
     _optimizer_slots: Any  # where Keras' optimizer has none of its own
 
@@ -83,7 +84,24 @@ class Network(KerasClassifier):
         self._loss_was_told = set()
         with repeated_names():
             self._ensure_compiled_model()
+        self._loss_as_given = _given(self.model_.loss)
         return network
+
+    def _follow_loss(self) -> None:
+        """Where training goes on, with another loss than before if the parameters say another."""
+        loss = None if self._compiled_on_arrival else self._compile_loss()
+        if not isinstance(loss, OwnLoss) or _given(loss) == self._loss_as_given:
+            return
+        if not isinstance(self.model_.loss, OwnLoss):
+            raise ValueError(
+                f"loss={self.loss!r}, but the network that training goes on with was compiled with "
+                f"{self.model_.loss!r}. Set warm_start=False to start anew."
+            )
+        loss.from_logits = self.model_.loss.from_logits
+        arguments = self._get_compile_kwargs()
+        arguments.update(loss=loss, optimizer=self.model_.optimizer)
+        self.model_.compile(**arguments)
+        self._loss_as_given, self._loss_was_told = _given(loss), set()
 
     def _tell_keras_loss_of_logits(self) -> None:
         """Have a Keras loss read logits as logits; by default it takes them for probabilities."""
@@ -123,8 +141,20 @@ class Network(KerasClassifier):
             )
         return type(loss).from_config(loss.get_config())  # it is told what the network ends in
 
-    def _named_loss(self, name: Any = None) -> OwnLoss | None:
+    def _checked_loss(self) -> OwnLoss | None:
+        """The loss before it is known whether y has classes or labels: as whichever it can be."""
+        try:
+            return self._named_loss(multi_label=False)
+        except ValueError as error:
+            try:
+                return self._named_loss(multi_label=True)
+            except ValueError:
+                raise error from None
+
+    def _named_loss(self, name: Any = None, multi_label: bool | None = None) -> OwnLoss | None:
         """Resolve `loss` to a loss of this package; None where it is Keras' own."""
+        if multi_label is None:
+            multi_label = self._has_several_labels()
         routed = {
             key.removeprefix("loss__"): value
             for key, value in self.__dict__.items()
@@ -135,7 +165,7 @@ class Network(KerasClassifier):
             "label_smoothing": self.label_smoothing,
             "from_logits": self.from_logits,
             "cost_matrix": self.cost_matrix,
-            "multi_label": self._has_several_labels(),
+            "multi_label": multi_label,
         }
         return resolve_loss(self.loss if name is None else name, defaults, routed)
 
@@ -209,8 +239,7 @@ class Network(KerasClassifier):
 
     def _has_several_labels(self) -> bool:
         """Whether y is a matrix of zeros and ones, a column for every label."""
-        encoder = getattr(self, "target_encoder_", None)
-        return getattr(encoder, "_target_type", None) == "multilabel-indicator"
+        return getattr(self, "target_type_", None) == "multilabel-indicator"
 
     @contextmanager
     def _callbacks_around(
@@ -285,12 +314,16 @@ class Network(KerasClassifier):
         )
 
 
-def _same_loss(ours: OwnLoss, compiled: Any) -> bool:
-    if type(ours) is not type(compiled):
-        return False
+def _given(loss: Any) -> Any:
+    """What a loss of this package was given as arguments; None for others."""
+    if not isinstance(loss, OwnLoss):
+        return None
     varying = ("name", "from_logits")
-    a, b = ours.get_config(), compiled.get_config()
-    return all(a[key] == b[key] for key in a if key not in varying)
+    return type(loss), {k: v for k, v in loss.get_config().items() if k not in varying}
+
+
+def _same_loss(ours: OwnLoss, compiled: Any) -> bool:
+    return bool(_given(ours) == _given(compiled))
 
 
 def _classes_of_names(loss: Any) -> Any:
@@ -304,6 +337,9 @@ def _classes_of_names(loss: Any) -> Any:
 
 def _check_keras_loss(given: Any, compiled: Any) -> None:
     """Raise if a Keras loss was asked for and the network was compiled with another."""
+    classes = [keras_loss_class(loss) for loss in (given, compiled)]
+    if classes[0] is not None and classes[0] is classes[1]:
+        return
     one_each = all(isinstance(loss, str | type | keras.losses.Loss) for loss in (given, compiled))
     if given is not None and one_each and loss_name(given) != loss_name(compiled):
         raise ValueError(

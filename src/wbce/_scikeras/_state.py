@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from wbce._backend import KerasClassifier
+from wbce.losses import OwnLoss
 from wbce.persistence import pack, unpack
 
 
@@ -42,6 +43,9 @@ class State(KerasClassifier):
             "_weights_in_loss",
             "_log_multipliers",
             "_loss_was_told",
+            "_loss_as_given",
+            "_has_map",
+            "_reported",
             "_cut",
             "_positive",
             "_weight_so_far",
@@ -61,11 +65,17 @@ class State(KerasClassifier):
         if optimizer is not None and optimizer.built:
             variables += optimizer.variables
         values = [variable.numpy() for variable in variables]
+        loss = None if network is None else network.loss
+        told = dict(vars(loss)) if isinstance(loss, OwnLoss) else {}
         try:
             yield
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
+            if network is not None and told:
+                network.loss = loss
+                vars(loss).clear()
+                vars(loss).update(told)
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
             raise

@@ -49,6 +49,26 @@ def checked_numbers(
     return array.tolist()
 
 
+def checked_flags(from_logits: Any, multi_label: Any) -> tuple[bool | None, bool]:
+    """Check what a loss is told about the network's output.
+
+    Raises
+    ------
+    ValueError
+    """
+    if from_logits is not None and not isinstance(from_logits, bool | np.bool_):
+        raise ValueError(
+            f"from_logits={from_logits!r} is not allowed: pass True, False, or None to have it "
+            "recognised."
+        )
+    if not isinstance(multi_label, bool | np.bool_):
+        raise ValueError(
+            f"multi_label={multi_label!r} is not allowed: pass True if several columns are "
+            "labels that do not exclude each other, False if they are classes."
+        )
+    return None if from_logits is None else bool(from_logits), bool(multi_label)
+
+
 def checked_weights(
     class_weight: ArrayLike | None, pos_weight: ArrayLike | None, multi_label: bool
 ) -> Any:

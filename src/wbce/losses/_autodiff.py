@@ -44,6 +44,8 @@ class DerivedPosterior:
 
     def __init__(self, z: Float64, log_odds: Float64) -> None:
         self._ends = float(z[0]), float(z[-1])
+        # An output that is itself the probability, under mean squared error, is undecided midway.
+        self.tie = 0.0 if z[0] < 0 < z[-1] else float(z[0] + z[-1]) / 2
         self._table = PchipInterpolator(z, log_odds)
 
     def log_odds(self, z: Float64) -> Float64:
@@ -68,8 +70,20 @@ class DerivedClassPosterior:
     label_smoothing = 0.0
     class_weight = None
 
+    tie = 0.0
+
     def __init__(self, slopes: Callable[[Float64], Float64]) -> None:
         self._slopes = slopes
+
+    def is_increasing(self, n_classes: int) -> bool:
+        """Whether near a tie the shares are a distribution, and each rises with its logit."""
+        z = np.random.default_rng(0).normal(size=(8, n_classes)) * 0.3
+        shares = self.shares(z)
+        steps = [
+            self.shares(z + 0.1 * np.eye(n_classes)[k])[:, k] - shares[:, k]
+            for k in range(n_classes)
+        ]
+        return bool((shares > 0).all() and (np.array(steps) > 1e-4).all())
 
     def log_odds(self, z: Float64) -> Float64:
         """No sigmoid form; see `DerivedPosterior`."""
@@ -137,7 +151,8 @@ def derived_posterior(
             if not slopes.are_of_rows():
                 return None
             if len(targets) > 2:
-                return DerivedClassPosterior(slopes)
+                classes = DerivedClassPosterior(slopes)
+                return classes if classes.is_increasing(len(targets)) else None
             return _table_of(slopes)
         except Exception:  # whatever a loss of somebody else's raises outside a training
             continue

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from wbce._backend import keras
-from wbce.losses._arguments import checked_number, checked_weights
+from wbce.losses._arguments import checked_flags, checked_number, checked_weights
 from wbce.losses._labels import class_rows, label_columns
 from wbce.losses._logits import logits_from
 
@@ -58,6 +58,9 @@ class PointwiseLoss(keras.losses.Loss):
     # What the estimator tells a loss about the training rows, unless it was said already.
     class_shares_parameter: str | None = None
 
+    # The logit at which the network's own output is undecided.
+    tie = 0.0
+
     # Share of the epochs before class weights take effect, in the estimator.
     deferral: float = 0.0
 
@@ -79,20 +82,11 @@ class PointwiseLoss(keras.losses.Loss):
             "the share of a label that is spread over all classes, 0 <= label_smoothing < 1",
             lambda s: 0 <= s < 1,
         )
-        if from_logits not in (None, True, False):
-            raise ValueError(
-                f"from_logits={from_logits!r} is not allowed: pass True, False, or None to have it "
-                "recognised."
-            )
-        if not isinstance(multi_label, bool | np.bool_):
-            raise ValueError(
-                f"multi_label={multi_label!r} is not allowed: pass True if several columns are "
-                "labels that do not exclude each other, False if they are classes."
-            )
+        from_logits, multi_label = checked_flags(from_logits, multi_label)
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.label_smoothing = float(label_smoothing)
-        self.class_weight = checked_weights(class_weight, pos_weight, bool(multi_label))
-        self.multi_label = bool(multi_label)
+        self.class_weight = checked_weights(class_weight, pos_weight, multi_label)
+        self.multi_label = multi_label
         self.from_logits = from_logits
         self.weighting: Any = 1.0  # from 0, without class weights, to 1; see DeferredReweighting
         self.labels_are_checked = False
@@ -182,9 +176,9 @@ class PointwiseLoss(keras.losses.Loss):
             y = label_columns(y_true, z, checked=self.labels_are_checked)
             return ops.mean(self._sigmoid_form(y, z), axis=-1)
         if z.shape[-1] == 1:
-            y = class_rows(y_true, 2, z.dtype, one_column=True, checked=self.labels_are_checked)
+            y = class_rows(y_true, 2, z, one_column=True, checked=self.labels_are_checked)
             return self._sigmoid_form(y, ops.reshape(z, (-1,)))
-        y = class_rows(y_true, z.shape[-1], z.dtype, checked=self.labels_are_checked)
+        y = class_rows(y_true, z.shape[-1], z, checked=self.labels_are_checked)
         return self._softmax_form(y, z)
 
     def _sigmoid_form(self, y: Any, z: Any) -> Any:

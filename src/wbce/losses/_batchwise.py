@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from wbce._backend import keras
-from wbce.losses._arguments import checked_number
+from wbce.losses._arguments import checked_flags, checked_number
 from wbce.losses._base import own_and_rest
-from wbce.losses._labels import class_rows, label_columns
+from wbce.losses._labels import check_as_many_rows, class_rows, label_columns
 from wbce.losses._logits import logits_from
 
 ops = keras.ops
@@ -48,13 +48,7 @@ class BatchLoss(keras.losses.Loss):
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
-        if from_logits not in (None, True, False):
-            raise ValueError(
-                f"from_logits={from_logits!r} is not allowed: pass True, False, or None to have it "
-                "recognised."
-            )
-        self.multi_label = bool(multi_label)
-        self.from_logits = from_logits
+        self.from_logits, self.multi_label = checked_flags(from_logits, multi_label)
         self.labels_are_checked = False
 
     @property
@@ -103,15 +97,16 @@ class BatchLoss(keras.losses.Loss):
         if self.multi_label:
             y = label_columns(y_true, z, checked=checked)
         elif columns == 1:
-            y = class_rows(y_true, 2, z.dtype, one_column=True, checked=checked)[:, None]
+            y = class_rows(y_true, 2, z, one_column=True, checked=checked)[:, None]
         else:
-            y = class_rows(y_true, columns, z.dtype, checked=checked)
+            y = class_rows(y_true, columns, z, checked=checked)
             log_p, log_rest = own_and_rest(z)
             z = log_p - log_rest
         if sample_weight is None:
             weights = ops.ones_like(z[:, :1])
         else:
             weights = ops.reshape(ops.cast(sample_weight, z.dtype), (-1, 1))
+            check_as_many_rows(weights, z, "weights")
         losses = self.column_losses(y, z, weights)
         present = ops.cast(ops.sum(weights * y, axis=0) > 0, z.dtype)
         if columns == 1 or self.multi_label:
@@ -174,6 +169,11 @@ class Tversky(BatchLoss):
         allowed = "a finite number of at least 0"
         self.alpha = checked_number("alpha", alpha, allowed, lambda a: a >= 0)
         self.beta = checked_number("beta", beta, allowed, lambda b: b >= 0)
+        if self.alpha == self.beta == 0:
+            raise ValueError(
+                "alpha=0 and beta=0 count no mistake at all: pass a positive weight for false "
+                "positives (alpha), false negatives (beta), or both."
+            )
         self.smooth = checked_number("smooth", smooth, allowed, lambda s: s >= 0)
 
     def column_losses(self, y: Any, z: Any, weights: Any) -> Any:

@@ -171,6 +171,11 @@ def check_cost_matrix(cost_matrix: Any) -> NDArray[np.float64]:
             f"{costs[i, j]:g}: calling class {i} by its name would cost more than calling it {j}. "
             f"{explained[0].upper()}{explained[1:]}."
         )
+    if not (excess_costs(costs) > 0).any():
+        raise ValueError(
+            f"cost_matrix={costs.tolist()}: no mistake costs more than the right decision, so all "
+            f"decisions are as good. {explained[0].upper()}{explained[1:]}."
+        )
     return costs
 
 

@@ -17,9 +17,11 @@ ops = keras.ops
 
 # Where the asymmetric loss's margin hides the posterior, its map goes on in a straight line from
 # these log-odds of the weighted posterior.
-_LOWEST_LOG_ODDS = -12.0
-# And where its slope has fallen to this.
+_LOWEST_LOG_ODDS = -7.0
+_SLOPE_BELOW = 0.3
+# Where it has become this flat, the posterior is as high as the loss can tell.
 _LEAST_SLOPE = 1e-2
+_SLOPE_ABOVE = 0.1
 
 
 @keras.saving.register_keras_serializable("wbce")
@@ -138,8 +140,10 @@ class Asymmetric(PointwiseLoss):
     than ``margin`` are not looked at any more. For one logit, or several labels; for classes that
     exclude each other, :class:`Focal` takes a ``gamma`` for each.
 
-    Below the margin the loss says nothing of the posterior. Its map goes on there in a straight
-    line in the log-odds, so that rankings stay; probabilities that small are a guess.
+    Below the margin the loss says nothing of the posterior, and without a focus on positives
+    (``gamma_pos = 0``) nothing of posteriors above about ``1 / (1 + w * margin)``, w being the
+    positives' weight: no finite logit stands for them. Its map goes on there in straight lines in
+    the log-odds, so that rankings stay; those probabilities are a guess, and never a certainty.
 
     Parameters
     ----------
@@ -203,7 +207,8 @@ class Asymmetric(PointwiseLoss):
     def log_odds(self, z: Float64) -> Float64:
         parameters = self.gamma_pos, self.gamma_neg, self.margin
         within = np.clip(z, *_exact_logits(*parameters))
-        return _asymmetric_log_odds(within, *parameters) + (z - within)
+        beyond = (z - within) * np.where(z < within, _SLOPE_BELOW, _SLOPE_ABOVE)
+        return _asymmetric_log_odds(within, *parameters) + beyond
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this loss."""

@@ -21,6 +21,13 @@ _CROSSENTROPIES = (
 )
 
 
+_CLASSES = {
+    name.lower(): cls
+    for name, cls in vars(losses).items()
+    if isinstance(cls, type) and issubclass(cls, losses.Loss)
+}
+
+
 def keras_loss_class(loss: Any) -> type[keras.losses.Loss] | None:
     """Find the class of a Keras loss that is given by name or function, "bce" and all.
 
@@ -33,10 +40,11 @@ def keras_loss_class(loss: Any) -> type[keras.losses.Loss] | None:
             return None
     if isinstance(loss, losses.Loss):
         return type(loss)
+    if isinstance(loss, type) and issubclass(loss, losses.Loss):
+        return loss
     name = getattr(loss, "__name__", "")
-    cls = getattr(losses, "".join(part.capitalize() for part in name.split("_")), None)
     known = getattr(losses, name, None) is loss
-    return cls if known and isinstance(cls, type) and issubclass(cls, losses.Loss) else None
+    return _CLASSES.get(name.replace("_", "")) if known else None
 
 
 def loss_on_logits(loss: Any) -> keras.losses.Loss | None:

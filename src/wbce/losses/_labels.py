@@ -18,7 +18,7 @@ _INDICATORS = "With multi_label=True labels must be 0 or 1, a column for every l
 
 
 def class_rows(
-    y_true: Any, n_classes: int, dtype: Any, *, one_column: bool = False, checked: bool = False
+    y_true: Any, n_classes: int, z: Any, *, one_column: bool = False, checked: bool = False
 ) -> Any:
     """One-hot rows from class codes or one-hot rows.
 
@@ -26,7 +26,8 @@ def class_rows(
     ----------
     y_true : tensor of shape (n,), (n, 1) or (n, n_classes)
     n_classes : int
-    dtype : str
+    z : tensor of shape (n, ...)
+        The logits, for the number of rows and the dtype.
     one_column : bool
         For two classes: whether to return a zero or one a row instead.
     checked : bool
@@ -41,10 +42,12 @@ def class_rows(
     said = _CODES.format(last=n_classes - 1, n=n_classes)
     if len(shape) > 2 or (len(shape) == 2 and shape[1] not in (1, n_classes)):
         raise ValueError(f"{said}; got labels of shape {shape}.")
+    check_as_many_rows(y_true, z, "labels")
+    dtype = z.dtype
     if len(shape) == 2 and shape[1] == n_classes:
         rows = ops.cast(y_true, dtype)
         if not checked:
-            _require(
+            require(
                 rows,
                 lambda a, m: m.all((a == 0) | (a == 1)) & m.all(m.sum(a, -1) == 1),
                 f"{said}; got rows of {n_classes} columns that are not one-hot",
@@ -52,7 +55,7 @@ def class_rows(
         return rows[:, 1] if one_column else rows
     codes = ops.reshape(y_true, (-1,))
     if not checked:
-        _require(
+        require(
             codes,
             lambda a, m: m.all((a >= 0) & (a < n_classes) & (a == m.floor(a))),
             said,
@@ -83,10 +86,45 @@ def label_columns(y_true: Any, z: Any, *, checked: bool = False) -> Any:
             f"{_INDICATORS}; got labels of shape {shape} for {z.shape[-1]} outputs. For classes "
             "that exclude each other pass multi_label=False."
         )
+    check_as_many_rows(y_true, z, "labels")
     y = ops.cast(y_true, z.dtype)
     if not checked:
-        _require(y, lambda a, m: m.all((a == 0) | (a == 1)), _INDICATORS)
+        require(y, lambda a, m: m.all((a == 0) | (a == 1)), _INDICATORS)
     return y
+
+
+def check_as_many_rows(values: Any, z: Any, name: str) -> None:
+    """Raise if there are not as many labels or weights as outputs, where both are known."""
+    n, expected = values.shape[0], z.shape[0]
+    if n is not None and expected is not None and n != expected:
+        raise ValueError(f"{n} {name} were passed for {expected} rows of outputs.")
+
+
+def require(value: Any, holds: Any, message: str) -> None:
+    """Check values now, or, where they are not known yet, when the compiled step runs.
+
+    Parameters
+    ----------
+    value : tensor
+    holds : callable
+        Of the values and of what has ``all``, ``sum`` and ``floor`` for them.
+    message : str
+
+    Raises
+    ------
+    ValueError, tf.errors.InvalidArgumentError
+        The second from within a compiled step.
+    """
+    if tf.is_symbolic_tensor(value):
+        value = tf.cast(value, "float32")
+        shown = [f"{message}; got values from", tf.reduce_min(value), "to", tf.reduce_max(value)]
+        tf.debugging.Assert(holds(value, _Compiled), shown)
+        return
+    values = np.asarray(value, dtype=np.float64)
+    if values.size and not holds(values, _Eager):
+        strange = np.unique(values)
+        listed = ", ".join(f"{v:g}" for v in strange[:5]) + (" ..." if len(strange) > 5 else "")
+        raise ValueError(f"{message}; got {listed}.")
 
 
 class _Eager:
@@ -99,17 +137,3 @@ class _Compiled:
         staticmethod(tf.reduce_sum),
         staticmethod(tf.floor),
     )
-
-
-def _require(y: Any, holds: Any, message: str) -> None:
-    """Check values now, or, where they are not known yet, when the compiled step runs."""
-    if tf.is_symbolic_tensor(y):
-        y = tf.cast(y, "float32")
-        shown = [f"{message}; got values from", tf.reduce_min(y), "to", tf.reduce_max(y)]
-        tf.debugging.Assert(holds(y, _Compiled), shown)
-        return
-    values = np.asarray(y, dtype=np.float64)
-    if values.size and not holds(values, _Eager):
-        strange = np.unique(values)
-        listed = ", ".join(f"{v:g}" for v in strange[:5]) + (" ..." if len(strange) > 5 else "")
-        raise ValueError(f"{message}; got {listed}.")

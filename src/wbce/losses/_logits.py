@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from wbce._backend import keras, tf
+from wbce._backend import keras
+from wbce.losses._labels import require
 
 ops = keras.ops
 
@@ -73,7 +72,11 @@ def logits_from(output: Any, from_logits: bool | None, multi_label: bool = False
         return output
     if logits is not None:
         return logits
-    _check_probabilities(output)
+    require(
+        output,
+        lambda p, m: m.all((p >= 0) & (p <= 1)),
+        "from_logits=False, but probabilities are within [0, 1]. Pass from_logits=True for logits",
+    )
     return logits_of_probabilities(output, each_column=multi_label)
 
 
@@ -112,18 +115,6 @@ def check_columns(activation: str | None, shape: Any, multi_label: bool) -> None
         raise ValueError(
             f"The network ends in a softmax of {columns} column{'s' * (columns > 1)}, which "
             "is for classes that exclude each other, two or more. End it in a sigmoid or in logits."
-        )
-
-
-def _check_probabilities(p: Any) -> None:
-    """Raise if values that should be probabilities are not."""
-    if tf.is_symbolic_tensor(p):
-        return
-    values = np.asarray(p, dtype=np.float64)
-    if values.size and not (values.min() >= 0 and values.max() <= 1):
-        raise ValueError(
-            f"from_logits=False, but the values passed reach from {values.min():g} to "
-            f"{values.max():g}: probabilities are within [0, 1]. Pass from_logits=True for logits."
         )
 
 

@@ -15,6 +15,10 @@ from wbce.losses._base import Float64, PointwiseLoss, class_against_rest, own_an
 ops = keras.ops
 
 
+# Beyond, float64 does not resolve the posterior between the margins.
+_LARGEST_MARGIN = 30.0
+
+
 class _KnowsClassShares(PointwiseLoss):
     """A loss that needs to know how frequent the classes are."""
 
@@ -176,6 +180,12 @@ class LDAM(_KnowsClassShares):
             "max_margin", max_margin, "a finite number of at least 0", lambda m: m >= 0
         )
         self.scale = checked_number("scale", scale, "a positive, finite number", lambda s: s > 0)
+        if self.scale * self.max_margin > _LARGEST_MARGIN:
+            raise ValueError(
+                f"scale={scale!r} times max_margin={max_margin!r} is more than "
+                f"{_LARGEST_MARGIN:g}: the loss is flat between such margins. The paper has "
+                "30 times 0.5."
+            )
         self.deferral = checked_number(
             "deferral", deferral, "a share of the epochs, 0 <= deferral < 1", lambda d: 0 <= d < 1
         )

@@ -32,6 +32,7 @@ class PosteriorMap(Protocol):
 
     label_smoothing: float
     class_weight: Any
+    tie: float
 
     def log_odds(self, z: Float64) -> Float64:
         """Log-odds of the posterior, without class weights and label smoothing."""
@@ -42,6 +43,8 @@ class PosteriorMap(Protocol):
 
 class LogitPosterior:
     """A map from a fitted network's logits to the posterior; what it means to decide by it."""
+
+    tie = 0.0
 
     def log_odds(self, z: Float64) -> Float64:
         """Log-odds of class 1, or of every label.
@@ -76,8 +79,8 @@ class LogitPosterior:
         ``log(w0 / w1)`` for cross-entropy and focal (Elkan 2001).
         """
         if n_labels is None:
-            return float(self.log_odds(np.zeros(1))[0])
-        return self.log_odds(np.zeros((1, n_labels)))[0]
+            return float(self.log_odds(np.full(1, self.tie))[0])
+        return self.log_odds(np.full((1, n_labels), self.tie))[0]
 
     @property
     def implied_threshold(self) -> float:
@@ -109,6 +112,7 @@ class Posterior(LogitPosterior):
         if loss.class_weight is not None:
             weights = weights * np.asarray(loss.class_weight)
         self.loss = loss
+        self.tie = loss.tie
         self.class_weights = weights
 
     def log_odds(self, z: Float64) -> Float64:
