@@ -1,5 +1,7 @@
 """The posterior behind losses of others, from the slope of their own value."""
 
+import pickle
+
 import keras
 import numpy as np
 import pytest
@@ -157,6 +159,24 @@ def test_what_has_no_map_is_calibrated(loss, abalone):
     p = model.predict_proba(X[1::2])
     raw = model.set_params(calibrate=False).predict_proba(X[1::2])
     assert log_loss(y[1::2], p) < log_loss(y[1::2], raw)
+
+
+class OfClasses(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        codes = keras.ops.cast(keras.ops.reshape(y_true, (-1,)), "int32")
+        rows = keras.ops.one_hot(codes, y_pred.shape[-1], dtype=y_pred.dtype)
+        return -keras.ops.sum(rows * keras.ops.log(keras.ops.clip(y_pred, 1e-7, 1.0)), axis=-1)
+
+
+def test_a_derived_map_of_classes_is_pickled_with_its_loss(iris):
+    X, y = iris
+    shared = {"random_state": 0, "epochs": 3, "class_weight": "balanced"}
+    model = WeightedKerasClassifier(loss=OfClasses, **shared).fit(X, y)
+    assert isinstance(model._posterior.loss, DerivedClassPosterior)
+    twin = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
+    reference = WeightedKerasClassifier(**shared).fit(X, y)
+    np.testing.assert_allclose(model.predict_proba(X), reference.predict_proba(X), atol=2e-3)
 
 
 def test_softmax_maps_that_leave_the_simplex_are_calibrated(iris):

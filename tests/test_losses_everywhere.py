@@ -267,6 +267,9 @@ def test_outputs_that_are_not_what_was_said(name):
     y, z = data("binary")
     with pytest.raises(ValueError, match=r"probabilities are within \[0, 1\].*got -"):
         of(name, "binary", from_logits=False)(y, z)
+    rows = probabilities(data("classes")[1], "classes")
+    with pytest.raises(ValueError, match="from_logits=True, but every row passed sums to one"):
+        of(name, "classes", from_logits=True)(np.arange(N) % K, rows)
     cases = [
         ("binary", "probabilities", {"from_logits": True}, "ends in sigmoid"),
         ("binary", None, {"from_logits": False}, "ends in a linear layer"),

@@ -39,7 +39,7 @@ def test_the_minimiser_of_the_expected_loss_maps_to_the_posterior(gamma, ratio, 
             width = 2.0**-_
             z = min((z - width, z, z + width), key=lambda t: abs(slope(t, *arguments)))
         result = expit(posterior.log_odds(np.array([z]))[0])
-        assert result == pytest.approx(eta, rel=2e-5)
+        assert result == pytest.approx(eta, rel=1e-5)
 
 
 @pytest.mark.parametrize("gamma", GAMMAS)

@@ -36,35 +36,52 @@ class WeightedKerasClassifier(FitSteps):
         Keras model; it may take ``meta`` (what is known of the data, such as
         ``meta["n_features_in_"]``), ``compile_kwargs``, ``params`` and routed arguments. A Keras
         model is copied at every fit and not changed, unless Keras cannot copy it. The output is
-        one logit or sigmoid for two classes, or one logit a class, with or without softmax. A
-        model that arrives compiled keeps its loss and optimizer.
+        one logit or sigmoid for two classes, one logit a class, with or without softmax, or one
+        logit or sigmoid a label. A model that arrives compiled keeps its loss and optimizer.
     loss : str, class, instance or keras loss, default="weighted_bce"
-        ``"weighted_bce"`` (cross-entropy) or ``"focal"``; both take their sigmoid form for two
-        classes and their softmax form for more. Or a `wbce.losses` class or instance, or any Keras
-        loss. None leaves the choice to a network that arrives compiled.
-    class_weight : dict, "balanced" or None, default=None
-        Weight by label, or ``n / (n_classes * n_k)``. How the network is trained, nothing else:
-        probabilities and curves do not change their meaning.
-    pos_weight : float, "balanced" or None, default=None
-        Weight of a positive row in units of a negative row's. Two classes only.
+        ``"weighted_bce"`` (cross-entropy), ``"focal"``, ``"poly1"``, ``"asymmetric"``,
+        ``"logit_adjusted"``, ``"ldam"``, ``"cost_sensitive"``; for the metric itself
+        ``"tversky"``, ``"soft_fbeta"``, ``"smooth_ap"``. A name holds for two classes, for more
+        and for labels, where the loss has such a form; its arguments by ``loss__*``. Or a
+        `wbce.losses` class or instance, or any Keras loss. None leaves the choice to a network
+        that arrives compiled.
+    class_weight : dict, strategy or None, default=None
+        Weight by label, or by strategy for a class with n_k of the n rows: ``"balanced"``
+        n / (n_classes * n_k), ``"sqrt"`` the square root of that, ``"log"`` log(1 + n / n_k),
+        ``"effective"`` (1 - b) / (1 - b**n_k) with b = (n - 1) / n or as ``("effective", b)``.
+        Normalised to mean one over the training rows. How the network is trained, nothing else:
+        probabilities and curves do not change their meaning. For several labels a row a strategy
+        or ``{0: weight, 1: weight}``, one for all or one for each.
+    pos_weight : float, strategy or None, default=None
+        Weight of a positive row in units of a negative row's. Not for three classes or more. For
+        several labels a row, one for all, a sequence with one for each, or a dict by column.
     pos_label : label, default=None
         The positive class. None is the larger of {0, 1}, {-1, 1} and booleans, and the rarer
         of any other two labels.
-    gamma : float, default=2.0
-        The focal loss's parameter; 0 is cross-entropy.
+    gamma : float or array-like, default=2.0
+        The focal loss's parameter; 0 is cross-entropy. One for all, or one for every class or
+        label.
     alpha : float in (0, 1), default=None
         The positives' share of the weight, a third way to say ``pos_weight``:
-        ``alpha / (1 - alpha)``.
+        ``alpha / (1 - alpha)``. For several labels a row, one for all or one for each.
     label_smoothing : float in [0, 1), default=0.0
         Share of a row's label spread evenly over the classes.
-    calibrate : bool, default=True
-        Whether ``predict_proba`` is the posterior of the population. False gives the network's
-        raw sigmoid or softmax, distorted by weights and loss. ``predict`` is the same for both.
+    cost_matrix : array-like of shape (n_classes, n_classes), default=None
+        ``cost_matrix[i, j]`` is the cost of calling a row of class ``classes_[i]`` a
+        ``classes_[j]``: ``[[TN, FP], [FN, TP]]``. Decides by least expected cost on the posterior
+        where ``threshold`` is None, and trains under ``loss="cost_sensitive"`` only.
+    calibrate : bool, "sigmoid" or "isotonic", default=True
+        Whether ``predict_proba`` is the posterior of the population. True takes it from the loss,
+        at no cost in rows; a loss that has none (``"tversky"``, ``"soft_fbeta"``, ``"smooth_ap"``
+        and some of Keras') is calibrated by a sigmoid on the validation rows. ``"sigmoid"`` and
+        ``"isotonic"`` calibrate any loss there. False gives the network's raw sigmoid or softmax,
+        distorted by weights and loss; ``predict`` is the same for True and False.
     threshold : float in [0, 1], "auto" or None, default=None
-        None decides as the training weights imply: 0.5 without weights,
-        w0 / (w0 + w1) with. A number calls a row positive when its probability, as
+        None decides as the training weights imply, where the network's own output is one half:
+        at 0.5 without weights, w0 / (w0 + w1) with, elsewhere for losses that favour a class by
+        themselves. A number calls a row positive when its probability, as
         ``predict_proba`` gives it with ``calibrate=True``, is above it. ``"auto"`` chooses the
-        best F1 on the validation rows. Two classes only.
+        best F1 on the validation rows. Two classes only; None or a number for several labels.
     validation_split : float in [0, 1), default=0.1
         Share of the rows held back, at random and stratified, to stop training and to choose the
         threshold. Unused where neither is wanted, or `X_val` is passed to ``fit``.
@@ -108,13 +125,14 @@ class WeightedKerasClassifier(FitSteps):
         Where X has names.
     model_ : keras.Model
         The fitted network.
-    class_weight_ : dict
-        Weight of every class in training, mean one over the training rows.
-    pos_weight_ : float
-        Weight of a positive row in units of a negative row's; two classes only.
-    threshold_ : float or None
-        Probability of ``pos_label_`` above which a row is called positive; None for more than two
-        classes.
+    class_weight_ : dict, or list of dict
+        Weight of every class in training, mean one over the training rows; for several labels a
+        row one dict for each.
+    pos_weight_ : float, or ndarray of shape (n_labels,)
+        Weight of a positive row in units of a negative row's; not for three classes or more.
+    threshold_ : float, ndarray of shape (n_labels,), or None
+        Probability of ``pos_label_``, or of each label, above which a row is called positive; None
+        for more than two classes.
     threshold_curve_ : ThresholdCurve
         Precision, recall and F1 at every cut of the validation rows; with ``threshold="auto"``.
     history_ : dict of list
@@ -230,7 +248,8 @@ class WeightedKerasClassifier(FitSteps):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, ...)
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Labels; or zeros and ones, a column for every label.
         sample_weight : array-like of shape (n_samples,), optional
             How many rows of the population each row stands for.
         X_val, y_val, sample_weight_val : optional
@@ -385,7 +404,7 @@ class WeightedKerasClassifier(FitSteps):
 
         Returns
         -------
-        ndarray of shape (n_samples,)
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
         """
         self._check_fitted()
         if self._posterior is None:
@@ -399,7 +418,7 @@ class WeightedKerasClassifier(FitSteps):
         return self.classes_[np.argmax(decision, axis=1)]
 
     def predict_proba(self, X: ArrayLike, **predict_arguments: Any) -> NDArray[np.floating]:
-        """Give the probability of every class in the population.
+        """Give the probability of every class, or label, in the population.
 
         Parameters
         ----------
@@ -410,7 +429,8 @@ class WeightedKerasClassifier(FitSteps):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            In the order of ``classes_``. With ``calibrate=False`` the network's own output.
+            In the order of ``classes_``; (n_samples, n_labels) for several labels a row. With
+            ``calibrate=False`` the network's own output.
         """
         self._check_fitted()
         if self._posterior is None:
@@ -460,14 +480,16 @@ class WeightedKerasClassifier(FitSteps):
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Two classes: above zero means ``classes_[1]``. More: the largest column is the
-            decision.
+        ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
+            Two classes, and labels: above zero means ``classes_[1]``, or the label. More classes:
+            the largest column is the decision; with ``cost_matrix`` the columns are the expected
+            costs, less than zero.
         """
         self._check_fitted()
         if self._posterior is None:
             raise ValueError(
-                "decision_function is defined for one label a row, two classes or more; this "
+                "decision_function is defined for one label a row, two classes or more, and for "
+                "labels with a loss of this package; this "
                 f"{type(self).__name__} was fitted on targets of type {self.target_type_!r}."
             )
         return self._decision(self._logits(X, predict_arguments))

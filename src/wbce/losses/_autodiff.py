@@ -16,6 +16,7 @@ from scipy.interpolate import PchipInterpolator
 
 from wbce._backend import keras, tf
 from wbce.losses._base import Float64
+from wbce.persistence import pack, unpack
 
 # Logits at which a binary loss is looked at; closely enough that the table is the function.
 _GRID = np.linspace(-40.0, 40.0, 8001)
@@ -165,15 +166,17 @@ class _Slopes:
     def __init__(
         self, loss: Any, targets: NDArray[Any], n_outputs: int, output_is_logits: bool, dtype: str
     ) -> None:
-        # A Loss casts to its own dtype and takes a mean, its `call` does neither.
-        has_call = isinstance(loss, keras.losses.Loss) and (
-            type(loss).call is not keras.losses.Loss.call
-        )
-        self._loss = loss.call if has_call else loss
+        self._loss = loss
         self._targets = targets
         self._n_outputs = n_outputs
         self._output_is_logits = output_is_logits
         self._dtype = dtype
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: pack(value) for name, value in vars(self).items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update({name: unpack(value) for name, value in state.items()})
 
     def are_of_rows(self) -> bool:
         """Whether every row has a loss that is its own."""
@@ -210,7 +213,12 @@ class _Slopes:
         y = tf.constant(self._targets[codes])
         if y.dtype.is_floating:
             y = tf.cast(y, self._dtype)
-        values = tf.convert_to_tensor(self._loss(y, output))
+        # A Loss casts to its own dtype and takes a mean, its `call` does neither.
+        has_call = isinstance(self._loss, keras.losses.Loss) and (
+            type(self._loss).call is not keras.losses.Loss.call
+        )
+        loss = self._loss.call if has_call else self._loss
+        values = tf.convert_to_tensor(loss(y, output))
         return values[:, 0] if values.shape.rank == 2 and values.shape[1] == 1 else values
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from wbce._backend import keras
+import numpy as np
+
+from wbce._backend import keras, tf
 from wbce.losses._labels import require
 
 ops = keras.ops
@@ -69,6 +71,7 @@ def logits_from(output: Any, from_logits: bool | None, multi_label: bool = False
         return logits
     check_consistent(activation, from_logits)
     if from_logits:
+        _check_no_distribution(output, multi_label)
         return output
     if logits is not None:
         return logits
@@ -115,6 +118,19 @@ def check_columns(activation: str | None, shape: Any, multi_label: bool) -> None
         raise ValueError(
             f"The network ends in a softmax of {columns} column{'s' * (columns > 1)}, which "
             "is for classes that exclude each other, two or more. End it in a sigmoid or in logits."
+        )
+
+
+def _check_no_distribution(output: Any, multi_label: bool) -> None:
+    """Raise if what should be logits, and is at hand, is rows of probabilities."""
+    if tf.is_symbolic_tensor(output) or multi_label or output.shape[-1] < 2 or len(output) < 2:
+        return
+    values = np.asarray(output, dtype=np.float64)
+    whole = (values == np.round(values)).all()
+    if not whole and values.min() >= 0 and np.abs(values.sum(axis=-1) - 1).max() < 1e-5:
+        raise ValueError(
+            "from_logits=True, but every row passed sums to one, with no value below zero: these "
+            "are probabilities. Pass from_logits=False, or the logits before the softmax."
         )
 
 
