@@ -241,6 +241,14 @@ def test_implied_thresholds():
     costs = CostSensitive([[0, 1], [9, 0]])
     assert Posterior(costs, one).implied_threshold == pytest.approx(0.1)
     assert Posterior(LDAM([160, 10]), one).implied_threshold < 0.5
+    for loss in (WeightedCrossentropy(pos_weight=19), Focal(2.0, alpha=0.95), costs):
+        expected = Posterior(loss, one).implied_threshold
+        assert loss.implied_threshold == expected == pytest.approx(0.05, abs=0.051)
+    labels = Focal(multi_label=True, pos_weight=[1, 9, 19])
+    np.testing.assert_allclose(labels.implied_threshold, [0.5, 0.1, 0.05])
+    assert Asymmetric(multi_label=True).implied_threshold == pytest.approx(0.128, abs=1e-3)
+    with pytest.raises(ValueError, match="for 3 classes"):
+        assert WeightedCrossentropy(class_weight=[1, 2, 3]).implied_threshold
     multipliers = np.exp(Posterior(Focal(2.0), np.array([1.0, 2, 4])).implied_log_multipliers(3))
     np.testing.assert_allclose(multipliers / multipliers[0], [1, 2, 4], rtol=1e-9)
     adjusted = Posterior(LogitAdjusted([1, 2, 4]), np.ones(3))

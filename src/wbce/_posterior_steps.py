@@ -86,47 +86,59 @@ class PosteriorSteps(SciKerasClassifier):
         self, loss: PointwiseLoss, train: Rows, class_weights: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Tell a loss what it should know of the rows; return the weights that rows must carry."""
-        weighted = np.ptp(class_weights) > 0
-        costs = isinstance(loss, CostSensitive)
-        if weighted and (
-            costs or (loss.class_weight is not None and "class_weight" not in self._loss_was_told)
-        ):
-            raise ValueError(
-                f"The loss has {'a cost matrix' if costs else 'class weights of its own'}, and the "
-                "estimator has class weights. Keep class_weight, pos_weight or alpha of the "
-                "estimator, or the loss's own."
-            )
+        weighted = bool(np.ptp(class_weights) > 0)
+        if weighted:
+            self._refuse_weights_beside(loss)
         counts = self._class_counts(train)
-        if costs and not self._compiled_on_arrival:  # normalised, as class weights are
-            row_costs = excess_costs(loss.cost_matrix).sum(axis=1) / (len(counts) - 1)
-            mean = float(counts @ row_costs / counts.sum())
-            self._tell(loss, "cost_matrix", (np.asarray(loss.cost_matrix) / mean).tolist())
-        told = self._loss_was_told
-        shares = loss.class_shares_parameter
-        if shares is not None and (getattr(loss, shares) is None or shares in told):
-            if not counts.all():
-                raise ValueError(
-                    f"loss={self.loss!r} needs rows of every class, and of every label with and "
-                    f"without it; the counts are {counts.tolist()}."
-                )
-            self._tell(loss, shares, counts.tolist())
-        if "class_weight" in told:
+        if isinstance(loss, CostSensitive) and not self._compiled_on_arrival:
+            self._normalise_costs(loss, counts)
+        self._tell_class_shares(loss, counts)
+        if "class_weight" in self._loss_was_told:
             self._tell(loss, "class_weight", None)
         if loss.deferral > 0 and loss.class_weight is None and not self._says_weights():
             raise ValueError(
                 f"deferral={loss.deferral:g} defers class weights, and there are none. Pass "
                 "class_weight, pos_weight or alpha, or drop deferral."
             )
-        if weighted and (self._has_several_labels() or loss.deferral > 0):
+        several = self._has_several_labels()
+        if weighted and (several or loss.deferral > 0):
             self._tell(loss, "class_weight", class_weights.tolist())
             self._weights_in_loss = True
-            return np.ones(2 if self._has_several_labels() else len(class_weights))
-        given = loss.class_weight
-        if given is not None and np.shape(given)[-1] != np.shape(class_weights)[-1]:
+        if several:
+            return np.ones(2)
+        if loss.class_weight is not None and len(loss.class_weight) != len(class_weights):
             raise ValueError(
-                f"The loss has {len(given)} class weights, but y has {len(class_weights)} classes."
+                f"The loss has {len(loss.class_weight)} class weights, but y has "
+                f"{len(class_weights)} classes."
             )
-        return class_weights if not self._has_several_labels() else np.ones(2)
+        return np.ones(len(class_weights)) if self._weights_in_loss else class_weights
+
+    def _refuse_weights_beside(self, loss: PointwiseLoss) -> None:
+        costs = isinstance(loss, CostSensitive)
+        own = loss.class_weight is not None and "class_weight" not in self._loss_was_told
+        if costs or own:
+            raise ValueError(
+                f"The loss has {'a cost matrix' if costs else 'class weights of its own'}, and the "
+                "estimator has class weights. Keep class_weight, pos_weight or alpha of the "
+                "estimator, or the loss's own."
+            )
+
+    def _normalise_costs(self, loss: CostSensitive, counts: NDArray[np.float64]) -> None:
+        """Scale costs to a mean of one over the rows, as class weights are."""
+        of_class = excess_costs(loss.cost_matrix).sum(axis=1) / (len(counts) - 1)
+        mean = float(counts @ of_class / counts.sum())
+        self._tell(loss, "cost_matrix", (np.asarray(loss.cost_matrix) / mean).tolist())
+
+    def _tell_class_shares(self, loss: PointwiseLoss, counts: NDArray[np.float64]) -> None:
+        name = loss.class_shares_parameter
+        if name is None or (getattr(loss, name) is not None and name not in self._loss_was_told):
+            return
+        if not counts.all():
+            raise ValueError(
+                f"loss={self.loss!r} needs rows of every class, and of every label with and "
+                f"without it; the counts are {counts.tolist()}."
+            )
+        self._tell(loss, name, counts.tolist())
 
     def _defers_weights(self) -> bool:
         loss = self.model_.loss

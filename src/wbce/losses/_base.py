@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp
+from scipy.special import expit, logsumexp
 
 from wbce._backend import keras
 from wbce.losses._arguments import checked_flags, checked_number, checked_weights
 from wbce.losses._labels import class_rows, label_columns
 from wbce.losses._logits import logits_from
+from wbce.losses._posterior import Posterior
 
 ops = keras.ops
 
@@ -151,6 +152,25 @@ class PointwiseLoss(keras.losses.Loss):
         z : ndarray of shape (n, n_classes)
         """
         raise ValueError(self._no_form("one logit a class"))
+
+    @property
+    def implied_threshold(self) -> Any:
+        """Posterior where the network's own output is one half, by the loss and its own weights.
+
+        Above it the loss calls a row positive. A number; for ``multi_label`` with parameters of
+        each label, an array. The estimator adds its class weights: see ``threshold=None`` there.
+        """
+        weights = np.ones(np.shape(self.class_weight)[-1:] or 2)
+        if weights.shape != (2,):
+            raise ValueError(
+                f"class_weight is for {len(weights)} classes, and a threshold is for two or for "
+                "labels."
+            )
+        posterior = Posterior(self, weights)
+        if not self.multi_label:
+            return posterior.implied_threshold
+        thresholds = expit(posterior.implied_log_odds(1))
+        return float(thresholds[0]) if len(thresholds) == 1 else thresholds
 
     # ------------------------------------------------------------------ from rows to losses
 

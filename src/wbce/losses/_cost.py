@@ -108,7 +108,10 @@ class CostSensitive(PointwiseLoss):
 
     def log_odds(self, z: Float64) -> Float64:
         excess = excess_costs(self.cost_matrix)
-        return z + np.log(excess[0, 1]) - np.log(excess[1, 0])
+        if excess.shape != (2, 2):
+            raise ValueError(f"cost_matrix is for {len(excess)} classes; one logit is for two.")
+        with np.errstate(divide="ignore"):
+            return z + np.log(excess[0, 1]) - np.log(excess[1, 0])
 
     def class_log_odds(self, z: Float64) -> Float64:
         excess = excess_costs(self.cost_matrix)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit, log_softmax, logit
 
-from wbce.losses._base import Float64
+Float64 = NDArray[np.float64]
 
 # Label smoothing is undone exactly for posteriors of at least 1e-4, see `_unsmoothed`.
 _EXACT_SHARE = 1e-4
