@@ -31,8 +31,7 @@ _LEAST_REACH = 2.0
 class DerivedPosterior:
     """The posterior map of a binary loss with a strictly increasing one, as a table.
 
-    Where the loss's slope is lost to rounding or to a clipping of its own, the map goes on in a
-    straight line with slope one.
+    It ends where the loss's slope is lost to rounding or to a clipping of its own.
 
     Parameters
     ----------
@@ -42,6 +41,7 @@ class DerivedPosterior:
 
     label_smoothing = 0.0
     class_weight = None
+    slopes_beyond = (1.0, 1.0)
 
     def __init__(self, z: Float64, log_odds: Float64) -> None:
         self._ends = float(z[0]), float(z[-1])
@@ -51,8 +51,11 @@ class DerivedPosterior:
 
     def log_odds(self, z: Float64) -> Float64:
         """Log-odds of the posterior where the minimiser has the logit ``z``."""
-        within = np.clip(z, *self._ends)
-        return self._table(within) + (z - within)
+        return self._table(z)
+
+    def exact_logits(self, lowest: float) -> tuple[float, float]:
+        """Logits of the table; ``lowest`` asks for less."""
+        return self._ends
 
     def class_log_odds(self, z: Float64) -> Float64:
         """No softmax form; see `DerivedClassPosterior`."""
@@ -70,6 +73,7 @@ class DerivedClassPosterior:
 
     label_smoothing = 0.0
     class_weight = None
+    slopes_beyond = (1.0, 1.0)
 
     tie = 0.0
 
@@ -87,6 +91,10 @@ class DerivedClassPosterior:
         return bool((shares > 0).all() and (np.array(steps) > 1e-4).all())
 
     def log_odds(self, z: Float64) -> Float64:
+        """No sigmoid form; see `DerivedPosterior`."""
+        raise NotImplementedError
+
+    def exact_logits(self, lowest: float) -> tuple[float, float]:
         """No sigmoid form; see `DerivedPosterior`."""
         raise NotImplementedError
 

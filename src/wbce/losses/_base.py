@@ -59,6 +59,9 @@ class PointwiseLoss(keras.losses.Loss):
     # What the estimator tells a loss about the training rows, unless it was said already.
     class_shares_parameter: str | None = None
 
+    # Slopes of the posterior's log-odds below and above `exact_logits`.
+    slopes_beyond = (1.0, 1.0)
+
     # The logit at which the network's own output is undecided.
     tie = 0.0
 
@@ -136,13 +139,29 @@ class PointwiseLoss(keras.losses.Loss):
         """Log-odds of the posterior where the population's minimiser has the logit ``z``.
 
         For partial losses l1 and l0 that is ``log(l0'(z) / -l1'(z))``, without class weights and
-        label smoothing: :class:`wbce.losses.Posterior` adds them. Strictly increasing.
+        label smoothing: :class:`wbce.losses.Posterior` adds them. Strictly increasing within
+        :meth:`exact_logits`.
 
         Parameters
         ----------
         z : ndarray of shape (n,) or (n, n_labels)
         """
         raise ValueError(self._no_form("one logit a row or several labels"))
+
+    def exact_logits(self, lowest: float) -> tuple[float, float]:
+        """Logits within which `log_odds` is the posterior; beyond, the loss says nothing of it.
+
+        Parameters
+        ----------
+        lowest : float
+            Log-odds, without class weights, below which exactness is not asked for.
+
+        Returns
+        -------
+        low, high : float
+            The map goes on beyond them in straight lines, with ``slopes_beyond``.
+        """
+        return -np.inf, np.inf
 
     def class_log_odds(self, z: Float64) -> Float64:
         """Unnormalised log posterior of every class, where the minimiser has the logits ``z``.

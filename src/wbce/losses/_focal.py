@@ -15,13 +15,8 @@ from wbce.losses._base import Float64, PointwiseLoss, class_against_rest, own_an
 
 ops = keras.ops
 
-# Where the asymmetric loss's margin hides the posterior, its map goes on in a straight line from
-# these log-odds of the weighted posterior.
-_LOWEST_LOG_ODDS = -7.0
-_SLOPE_BELOW = 0.3
-# Where it has become this flat, the posterior is as high as the loss can tell.
+# Where the asymmetric loss's map has become this flat, the posterior is as high as it can tell.
 _LEAST_SLOPE = 1e-2
-_SLOPE_ABOVE = 0.1
 
 
 @keras.saving.register_keras_serializable("wbce")
@@ -175,6 +170,7 @@ class Asymmetric(PointwiseLoss):
     """
 
     _own_numbers = ("gamma_pos", "gamma_neg")
+    slopes_beyond = (0.3, 0.1)
 
     def __init__(
         self,
@@ -205,10 +201,15 @@ class Asymmetric(PointwiseLoss):
         return negative, positive
 
     def log_odds(self, z: Float64) -> Float64:
-        parameters = self.gamma_pos, self.gamma_neg, self.margin
-        within = np.clip(z, *_exact_logits(*parameters))
-        beyond = (z - within) * np.where(z < within, _SLOPE_BELOW, _SLOPE_ABOVE)
-        return _asymmetric_log_odds(within, *parameters) + beyond
+        return _asymmetric_log_odds(z, self.gamma_pos, self.gamma_neg, self.margin)
+
+    def exact_logits(self, lowest: float) -> tuple[float, float]:
+        """Logits above the margin's dead zone and below the highest posterior that it can tell.
+
+        Near the margin the map falls steeply, by many log-odds within a little: it is left at
+        ``lowest``.
+        """
+        return _exact_logits(self.gamma_pos, self.gamma_neg, self.margin, lowest)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this loss."""
@@ -231,7 +232,9 @@ def _asymmetric_log_odds(z: Float64, gamma_pos: float, gamma_neg: float, margin:
 
 
 @lru_cache(maxsize=64)
-def _exact_logits(gamma_pos: float, gamma_neg: float, margin: float) -> tuple[float, float]:
+def _exact_logits(
+    gamma_pos: float, gamma_neg: float, margin: float, lowest: float
+) -> tuple[float, float]:
     """Between which logits the map of the asymmetric loss is exact.
 
     With a margin a negative's loss is flat below it, and bounded above: without a focus on
@@ -241,7 +244,7 @@ def _exact_logits(gamma_pos: float, gamma_neg: float, margin: float) -> tuple[fl
         return -np.inf, np.inf
     z = np.linspace(float(logit(margin)) + 1e-9, 40.0, 40001)
     log_odds = _asymmetric_log_odds(z, gamma_pos, gamma_neg, margin)
-    low = int(np.argmax(log_odds >= _LOWEST_LOG_ODDS))
+    low = int(np.argmax(log_odds >= lowest))
     flat = np.diff(log_odds[low:]) < _LEAST_SLOPE * np.diff(z[low:])
     high = np.inf if not flat.any() else float(z[low + int(np.argmax(flat))])
     return float(z[low]), high

@@ -26,6 +26,10 @@ Float64 = NDArray[np.float64]
 _EXACT_SHARE = 1e-4
 _EXACT_LOG_ODDS = float(logit(1 - _EXACT_SHARE))
 
+# A loss that says little of small posteriors is believed down to this one.
+_LOWEST_SHARE = 5e-4
+_LOWEST_LOG_ODDS = float(logit(_LOWEST_SHARE))
+
 
 class PosteriorMap(Protocol):
     """What a posterior needs of a loss; every `PointwiseLoss` has it."""
@@ -33,9 +37,13 @@ class PosteriorMap(Protocol):
     label_smoothing: float
     class_weight: Any
     tie: float
+    slopes_beyond: tuple[float, float]
 
     def log_odds(self, z: Float64) -> Float64:
         """Log-odds of the posterior, without class weights and label smoothing."""
+
+    def exact_logits(self, lowest: float) -> tuple[float, float]:
+        """Logits within which ``log_odds`` is the posterior."""
 
     def class_log_odds(self, z: Float64) -> Float64:
         """Unnormalised log posterior of every class, likewise."""
@@ -114,13 +122,19 @@ class Posterior(LogitPosterior):
         self.loss = loss
         self.tie = loss.tie
         self.class_weights = weights
+        if weights.shape[-1] == 2:
+            self._shift = np.log(weights[..., 0]) - np.log(weights[..., 1])
+            self._exact = self._exact_logits()
 
     def log_odds(self, z: Float64) -> Float64:
-        log_weights = np.log(self.class_weights)
-        own = self.loss.log_odds(z)
-        return _unsmoothed(
-            own, self.loss.label_smoothing, log_weights[..., 0] - log_weights[..., 1]
-        )
+        own = self.loss.log_odds(z) if self._exact is None else self._extended(z, *self._exact)
+        return _unsmoothed(own, self.loss.label_smoothing, self._shift)
+
+    def _extended(self, z: Float64, low: Any, high: Any) -> Float64:
+        """The loss's own map where it is exact, and straight lines beyond."""
+        within = np.clip(z, low, high)
+        below, above = self.loss.slopes_beyond
+        return self.loss.log_odds(within) + (z - within) * np.where(z < within, below, above)
 
     def log_proba(self, z: Float64) -> Float64:
         own = self.loss.class_log_odds(z)
@@ -129,6 +143,14 @@ class Posterior(LogitPosterior):
             log_softmax(own, axis=1), self.loss.label_smoothing, _EXACT_SHARE * relative
         )
         return log_softmax(shares - np.log(relative), axis=1)
+
+    def _exact_logits(self) -> tuple[Any, Any] | None:
+        """Of the loss, for posteriors of at least ``_LOWEST_SHARE``, one for each label."""
+        shifts = np.atleast_1d(self._shift)
+        ends = np.array([self.loss.exact_logits(_LOWEST_LOG_ODDS - float(s)) for s in shifts])
+        if np.isinf(ends).all():
+            return None
+        return (ends[:, 0], ends[:, 1]) if np.ndim(self._shift) else (ends[0, 0], ends[0, 1])
 
     def logits_of(self, proba: Float64) -> Float64:
         """Logits of a network whose posterior is ``proba``: where its output bias starts.
