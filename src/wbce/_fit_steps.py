@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from wbce import validation, weights
 from wbce._posterior_steps import PosteriorSteps
 from wbce._rows import Rows, check_sample_weight
-from wbce._warnings import ClassWeightWarning, ImbalanceWarning, warn_once
+from wbce._warnings import ClassWeightWarning, warn_once
 from wbce.decisions import average_precision, check_both_classes
 from wbce.losses import BatchLoss, DeferredReweighting, OwnLoss, check_cost_matrix
 from wbce.losses._posterior import label_log_loss, log_loss, two_columns
@@ -57,16 +57,6 @@ class FitSteps(PosteriorSteps):
         self._check_two_class_parameters()
         self._check_costs()
         return Rows(X, y, self._codes(y), population)
-
-    def _refuse_one_class(self, y: NDArray[Any]) -> None:
-        """Refuse labels of one class; for Keras' own losses, which SciKeras fits, warn."""
-        message = (
-            f"y has one class, {self.classes_.tolist()[0]!r}, in the {len(y)} rows with any "
-            "weight; two classes or more are needed."
-        )
-        if not hasattr(self, "model_") or isinstance(self.model_.loss, OwnLoss):
-            raise ValueError(message)
-        warn_once(f"{message} The network learns a constant.", ImbalanceWarning, stacklevel=5)
 
     def _check_two_class_parameters(self) -> None:
         """Refuse what has a meaning for two classes only."""

@@ -11,7 +11,7 @@ from scipy.special import expit
 from wbce import weights
 from wbce._rows import Rows
 from wbce._scikeras import SciKerasClassifier
-from wbce._warnings import CalibrationWarning, warn_once
+from wbce._warnings import CalibrationWarning, ImbalanceWarning, warn_once
 from wbce.decisions import Cut, best_f1_cut, cost_log_odds
 from wbce.inference import blank_rows, output_logits
 from wbce.losses import (
@@ -203,7 +203,7 @@ class PosteriorSteps(SciKerasClassifier):
             warn_once(
                 f"{message} Now predict_proba is the network's own output.",
                 CalibrationWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         return None
 
@@ -366,7 +366,14 @@ class PosteriorSteps(SciKerasClassifier):
         return 1 if self._positive == 1 else -1
 
     def _refuse_one_class(self, y: NDArray[Any]) -> None:
-        raise NotImplementedError
+        """Refuse labels of one class; for Keras' own losses, which SciKeras fits, warn."""
+        message = (
+            f"y has one class, {self.classes_.tolist()[0]!r}, in the {len(y)} rows with any "
+            "weight; two classes or more are needed."
+        )
+        if not hasattr(self, "model_") or isinstance(self.model_.loss, OwnLoss):
+            raise ValueError(message)
+        warn_once(f"{message} The network learns a constant.", ImbalanceWarning, stacklevel=5)
 
     def _refuse_class_decisions(self) -> None:
         """Weights and thresholds need one label a row, or labels with a loss of this package."""
