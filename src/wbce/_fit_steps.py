@@ -425,7 +425,7 @@ class FitSteps(PosteriorSteps):
         if not hasattr(self, "_positive"):
             self._find_positive(rows)
         if self._has_several_labels():
-            return self._weigh_label_part(rows)
+            return self._weigh_label_part()
         relative = weights.class_weight_vector(
             np.ones(len(self.classes_)),
             self.classes_.tolist(),
@@ -441,7 +441,7 @@ class FitSteps(PosteriorSteps):
         self._note_weights(class_weights)
         return class_weights
 
-    def _weigh_label_part(self, rows: Rows) -> NDArray[np.float64]:
+    def _weigh_label_part(self) -> NDArray[np.float64]:
         """Weights of labels as numbers, as they are: their mean is that of a stream not seen."""
         equal = np.ones((len(self.classes_), 2))
         pairs = weights.label_weight_pairs(

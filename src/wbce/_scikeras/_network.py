@@ -173,11 +173,9 @@ class Network(KerasClassifier):
     def target_encoder(self) -> Any:
         """SciKeras' encoder, which knows of one loss that takes one-hot rows; there are more."""
         encoder = super().target_encoder
-        return (
+        if takes_one_hot(self.loss):
             encoder.set_params(loss="categorical_crossentropy")
-            if takes_one_hot(self.loss)
-            else encoder
-        )
+        return encoder
 
     @property
     def feature_encoder(self) -> Any:

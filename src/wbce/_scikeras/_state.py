@@ -45,7 +45,6 @@ class State(KerasClassifier):
             "_loss_was_told",
             "_loss_as_given",
             "_has_map",
-            "_reported",
             "_cut",
             "_positive",
             "_weight_so_far",

@@ -57,10 +57,6 @@ class DerivedPosterior:
         """Logits of the table; ``lowest`` asks for less."""
         return self._ends
 
-    def class_log_odds(self, z: Float64) -> Float64:
-        """No softmax form; see `DerivedClassPosterior`."""
-        raise NotImplementedError
-
 
 class DerivedClassPosterior:
     """The posterior map of a loss on one logit a class: the null vector of its slopes.
@@ -73,8 +69,6 @@ class DerivedClassPosterior:
 
     label_smoothing = 0.0
     class_weight = None
-    slopes_beyond = (1.0, 1.0)
-
     tie = 0.0
 
     def __init__(self, slopes: Callable[[Float64], Float64]) -> None:
@@ -89,14 +83,6 @@ class DerivedClassPosterior:
             for k in range(n_classes)
         ]
         return bool((shares > 0).all() and (np.array(steps) > 1e-4).all())
-
-    def log_odds(self, z: Float64) -> Float64:
-        """No sigmoid form; see `DerivedPosterior`."""
-        raise NotImplementedError
-
-    def exact_logits(self, lowest: float) -> tuple[float, float]:
-        """No sigmoid form; see `DerivedPosterior`."""
-        raise NotImplementedError
 
     def class_log_odds(self, z: Float64) -> Float64:
         """Unnormalised log posterior of every class; where it is negative, next to nothing.

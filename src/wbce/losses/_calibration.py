@@ -41,7 +41,6 @@ class CalibratedPosterior(LogitPosterior):
         sample_weight: Float64,
         ranks_only: bool = False,
     ) -> None:
-        self.method = method
         self._ranks_only = ranks_only
         if z.ndim == 1:
             columns, positive = z[:, None], y[:, None] == 1
@@ -92,16 +91,15 @@ class _Curve:
     """A strictly increasing function from logits to log-odds, by its corners.
 
     Between corners it is a straight line; before the first and after the last it goes on with the
-    slopes given.
+    slope given.
     """
 
-    def __init__(self, z: Float64, log_odds: Float64, slopes: tuple[float, float]) -> None:
-        self._z, self._log_odds, self._slopes = z, log_odds, slopes
+    def __init__(self, z: Float64, log_odds: Float64, slope: float) -> None:
+        self._z, self._log_odds, self._slope = z, log_odds, slope
 
     def __call__(self, z: Float64) -> Float64:
-        below = np.minimum(z - self._z[0], 0.0) * self._slopes[0]
-        above = np.maximum(z - self._z[-1], 0.0) * self._slopes[1]
-        return np.interp(z, self._z, self._log_odds) + below + above
+        beyond = z - np.clip(z, self._z[0], self._z[-1])
+        return np.interp(z, self._z, self._log_odds) + self._slope * beyond
 
 
 def _curve(method: str, z: Float64, positive: NDArray[np.bool_], sample_weight: Float64) -> _Curve:
@@ -120,9 +118,9 @@ def _curve(method: str, z: Float64, positive: NDArray[np.bool_], sample_weight: 
         slope, level = -float(calibrator.a_), -float(calibrator.b_)
         if slope < _LEAST_SLOPE:  # the network ranks no better than chance
             slope, level = _LEAST_SLOPE, float(logit(share))
-        return _Curve(np.zeros(1), np.array([level]), (slope, slope))
+        return _Curve(np.zeros(1), np.array([level]), slope)
     corners, steps = calibrator.X_thresholds_, calibrator.y_thresholds_
     # No row is certain: as far from 0 and 1 as one more row would put it.
     least = 0.5 / (len(z) + 1)
     log_odds = logit(np.clip(steps, least, 1 - least)) + _LEAST_SLOPE * (corners - corners[0])
-    return _Curve(np.asarray(corners, dtype=np.float64), log_odds, (_LEAST_SLOPE, _LEAST_SLOPE))
+    return _Curve(np.asarray(corners, dtype=np.float64), log_odds, _LEAST_SLOPE)

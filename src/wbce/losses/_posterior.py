@@ -14,6 +14,7 @@ logit up to 1e3, so that rankings do not change.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,7 +33,10 @@ _LOWEST_LOG_ODDS = float(logit(_LOWEST_SHARE))
 
 
 class PosteriorMap(Protocol):
-    """What a posterior needs of a loss; every `PointwiseLoss` has it."""
+    """What a posterior needs of a loss, and every `PointwiseLoss` has.
+
+    Of classes only ``class_log_odds`` is asked, of two classes and of labels the others.
+    """
 
     label_smoothing: float
     class_weight: Any
@@ -49,11 +53,12 @@ class PosteriorMap(Protocol):
         """Unnormalised log posterior of every class, likewise."""
 
 
-class LogitPosterior:
+class LogitPosterior(ABC):
     """A map from a fitted network's logits to the posterior; what it means to decide by it."""
 
     tie = 0.0
 
+    @abstractmethod
     def log_odds(self, z: Float64) -> Float64:
         """Log-odds of class 1, or of every label.
 
@@ -65,8 +70,8 @@ class LogitPosterior:
         -------
         ndarray of the same shape
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def log_proba(self, z: Float64) -> Float64:
         """Logarithm of the posterior of every class for softmax logits.
 
@@ -78,7 +83,6 @@ class LogitPosterior:
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        raise NotImplementedError
 
     def implied_log_odds(self, n_labels: int | None = None) -> Any:
         """Log-odds of the posterior where the network's own output is one half.
