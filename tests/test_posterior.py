@@ -167,7 +167,8 @@ def test_focal_bias_at_one_percent_is_not_the_log_odds():
 def test_the_implied_threshold_is_where_the_weighted_costs_are_equal():
     posterior = Posterior(WeightedCrossentropy(), np.array([1.0, 19.0]))
     assert posterior.implied_threshold == pytest.approx(0.05)
-    assert Posterior(Focal(2, class_weight=(1, 3)), np.ones(2)).implied_threshold == 0.25
+    focal = Posterior(Focal(2, class_weight=(1, 3)), np.ones(2))
+    assert focal.implied_threshold == pytest.approx(0.25, rel=1e-12)
     # for both losses that is where the weighted network's own output is 0.5
     for loss in (WeightedCrossentropy(), Focal(2.0), Focal(2, label_smoothing=0.1)):
         at_zero = Posterior(loss, np.array([1.0, 19.0])).log_odds(np.zeros(1))
