@@ -87,9 +87,15 @@ PARAMETERS = {
     "threshold > 1": ({"threshold": 1.2}, r"threshold=1.2.*\[0, 1\]"),
     "threshold < 0": ({"threshold": -0.1}, r"threshold=-0.1.*\[0, 1\]"),
     "threshold NaN": ({"threshold": np.nan}, r"\[0, 1\]"),
-    "too few for auto": ({"threshold": "auto"}, "gives 2 of the 20 rows of class 1.*=0.225"),
+    "too few for auto": (
+        {"threshold": "auto", "threshold_cv": False},
+        "gives 2 of the 20 rows of class 1.*=0.225.*threshold_cv=5",
+    ),
     "too few to stop": ({"early_stopping": True}, "early_stopping=True.*2 of the 20"),
-    "no rows for auto": ({"threshold": "auto", "validation_split": 0.0}, "gives 0 of the 20"),
+    "no rows for auto": (
+        {"threshold": "auto", "validation_split": 0.0, "threshold_cv": False},
+        "gives 0 of the 20",
+    ),
     "early_stopping": ({"early_stopping": "yes"}, "True, False or 'auto'"),
     "pos_label": ({"pos_label": "fraud"}, r"not a label of y; those are \[0, 1\]"),
     "calibrate": ({"calibrate": "platt"}, "calibrate='platt' is not allowed: .*'sigmoid' or 'isot"),
@@ -149,7 +155,10 @@ def test_sample_weights(case):
 
 VALIDATION_ROWS = {
     "other columns": ({"X_val": X[:, :2], "y_val": Y}, "2 features"),
-    "other labels": ({"X_val": X, "y_val": Y + 1}, r"labels that y does not have: \[2\]"),
+    "other labels": (
+        {"X_val": X, "y_val": Y + 1},
+        r"y_val has labels that the fit did not have: \[2\]",
+    ),
     "no labels": ({"X_val": X}, "y_val is missing"),
     "no rows": ({"y_val": Y}, "X_val is missing"),
     "lengths": ({"X_val": X, "y_val": Y[:5]}, "inconsistent numbers"),
@@ -188,11 +197,8 @@ def test_unknown_keywords_name_the_nearest():
     assert clf(model=lambda units: network(units), units=1).fit(X, Y)
 
 
-def test_more_than_two_classes_have_no_threshold_yet():
+def test_what_more_than_two_classes_do_not_have():
     y = np.arange(120) % 3
-    for threshold in (0.3, "auto"):
-        with pytest.raises(ValueError, match=r"threshold=.* needs two classes.*3"):
-            clf(threshold=threshold).fit(X, y)
     for parameters in ({"pos_weight": 3}, {"alpha": 0.3}, {"pos_label": 1}):
         with pytest.raises(ValueError, match=r"3( classes)?"):
             clf(**parameters).fit(X, y)
@@ -214,8 +220,8 @@ def test_a_fitted_estimator_is_left_as_it_was():
         with pytest.raises(error):
             model.fit(bad_X, bad_y)
     with pytest.raises(ValueError, match="validation rows"):
-        model.set_params(threshold="auto").fit(X[:, :2], Y)
-    model.set_params(threshold=None)
+        model.set_params(threshold="auto", threshold_cv=False).fit(X[:, :2], Y)
+    model.set_params(threshold=None, threshold_cv=None)
     assert vars(model).keys() == before.keys()
     assert all(vars(model)[name] is value for name, value in before.items() if name[-1] == "_")
     np.testing.assert_array_equal(model.predict_proba(pd.DataFrame(X, columns=names)), p)

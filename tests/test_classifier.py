@@ -80,10 +80,10 @@ def test_the_map_keeps_every_rank(abalone, loss, label_smoothing):
     )
 
 
-def test_auto_threshold_is_the_best_f1_of_the_validation_rows(abalone):
+def test_an_exact_threshold_is_the_best_f1_of_the_validation_rows(abalone):
     X, y = abalone
     X, X_val, y, y_val = halves(X, y)
-    model = clf(threshold="auto", class_weight="balanced", epochs=10).fit(
+    model = clf(threshold="exact", class_weight="balanced", epochs=10).fit(
         X, y, X_val=X_val, y_val=y_val
     )
     p = model.predict_proba(X_val)[:, 1]
@@ -97,7 +97,7 @@ def test_auto_threshold_is_the_best_f1_of_the_validation_rows(abalone):
 def test_sample_weight_enters_the_threshold(abalone):
     X, X_val, y, y_val = halves(*abalone)
     w = np.random.default_rng(0).integers(1, 6, len(y_val))
-    model = clf(threshold="auto").fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=w)
+    model = clf(threshold="exact").fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=w)
     p = model.predict_proba(X_val)[:, 1]
     best = max(f1_score(y_val, p > c, sample_weight=w, zero_division=0.0) for c in [0, *p])
     assert f1_score(y_val, model.predict(X_val), sample_weight=w) == pytest.approx(best)
@@ -152,7 +152,7 @@ def test_decision_function_is_the_distance_in_log_odds(abalone):
 )
 def test_the_rare_class_is_tuned_whatever_the_alphabet(abalone, rare, frequent):
     X, X_val, y, y_val = halves(*abalone)
-    parameters = {"threshold": "auto", "pos_weight": "balanced"}
+    parameters = {"threshold": "exact", "pos_weight": "balanced"}
     number = clf(**parameters).fit(X, y, X_val=X_val, y_val=y_val)
     for one, other in ((rare, frequent), (frequent, rare)):
         names = np.array([other, one])
@@ -317,12 +317,13 @@ def test_validation_rows_are_not_trained_on(abalone):
     from wbce.validation import stratified_split
 
     X, y = abalone
-    model = clf(validation_split=0.25, early_stopping=False, threshold="auto").fit(X, y)
+    parameters = {"validation_split": 0.25, "early_stopping": False, "threshold_cv": False}
+    model = clf(threshold="auto", **parameters).fit(X, y)
     seed = model._draw_seed()
     _, held = stratified_split(y, 2, 0.25, seed)
     changed = X.copy()
     changed[held] += 1e3
-    other = clf(validation_split=0.25, early_stopping=False, threshold="auto").fit(changed, y)
+    other = clf(threshold="auto", **parameters).fit(changed, y)
     for a, b in zip(model.model_.get_weights(), other.model_.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -368,7 +369,9 @@ def test_more_than_two_classes(iris, activation, loss):
         names[np.argmax(model.decision_function(X), axis=1)], model.predict(X)
     )
     np.testing.assert_allclose(np.exp(model.predict_log_proba(X)), p)
-    assert model.threshold_ is None
+    expected = 1 / w / np.sum(1 / w)
+    np.testing.assert_allclose(model.threshold_, expected, rtol=1e-6)
+    np.testing.assert_array_equal(model.predict(X), names[np.argmax(p / expected, axis=1)])
 
 
 def test_saturated_sigmoids_are_still_ranked():

@@ -90,7 +90,9 @@ def test_weights_are_undone(loss, given):
     plain = clf(loss=loss).fit(X[:400], Y[:400]).predict_proba(X[400:])
     raw = weighted.set_params(calibrate=False).predict_proba(X[400:])
     assert mean_log_loss(Y[400:], p) < mean_log_loss(Y[400:], raw)
-    assert mean_log_loss(Y[400:], p) < 1.1 * mean_log_loss(Y[400:], plain)
+    # asymmetric cannot tell the highest posteriors apart, see docs/losses.md
+    at_most = 1.15 if loss == "asymmetric" else 1.1
+    assert mean_log_loss(Y[400:], p) < at_most * mean_log_loss(Y[400:], plain)
 
 
 def test_a_network_of_the_users_compiled_or_not():
@@ -138,19 +140,20 @@ def test_a_number_is_the_threshold_of_all():
 
 
 WRONG = {
-    "threshold": ({"threshold": "auto"}, Y, "threshold='auto' is not there for several labels"),
+    "threshold": ({"threshold": [0.1, 0.2]}, Y, "wrong length.*3 labels"),
+    "prior": ({"prior": 0.1}, Y, "prior=0.1 is for classes that exclude"),
     "pos_label": ({"pos_label": 1}, Y, "pos_label=1 is for classes that exclude"),
     "costs": ({"cost_matrix": [[0, 1], [2, 0]]}, Y, "cost_matrix=.* is for classes that exclude"),
     "weights": ({"pos_weight": [1, 2]}, Y, "2 values, but y has 3 labels"),
     "a label that is never there": (
         {"pos_weight": "balanced"},
         Y * [1, 0, 1],
-        "label 1 has 0 rows with",
+        r"No row has the labels \[1\].*empty_labels='skip'",
     ),
-    "a label that logit adjustment needs": (
-        {"loss": "logit_adjusted"},
-        Y * [1, 0, 1],
-        "needs rows of every class",
+    "a label that is there in one row, held back": (
+        {"validation_split": 0.6},
+        np.column_stack([Y[:, :2], np.arange(len(Y)) == 3]).astype(int),
+        "Label 2 has no row left to train on",
     ),
     "other values": ({}, 2 * Y - 1, "must be 0 or 1"),
     "a Keras loss": (

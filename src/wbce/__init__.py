@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from wbce._warnings import CalibrationWarning, ClassWeightWarning, ImbalanceWarning
     from wbce.classifier import WeightedKerasClassifier
     from wbce.imbalance import print_imbalance
+    from wbce.prior import estimate_prior
     from wbce.tracing import set_trace_cache_size
 
 __version__ = "0.1.0"
@@ -22,6 +23,7 @@ __all__ = [
     "ClassWeightWarning",
     "ImbalanceWarning",
     "WeightedKerasClassifier",
+    "estimate_prior",
     "losses",
     "print_imbalance",
     "set_trace_cache_size",
@@ -33,6 +35,7 @@ _HOMES = {
     "CalibrationWarning": "wbce._warnings",
     "ClassWeightWarning": "wbce._warnings",
     "ImbalanceWarning": "wbce._warnings",
+    "estimate_prior": "wbce.prior",
     "print_imbalance": "wbce.imbalance",
     "set_trace_cache_size": "wbce.tracing",
 }

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wbce import validation, weights
-from wbce._posterior_steps import PosteriorSteps
-from wbce._rows import Rows, check_sample_weight
+from wbce import weights
+from wbce._judging_steps import JudgingSteps
+from wbce._rows import Rows, check_groups, check_sample_weight
 from wbce._warnings import ClassWeightWarning, warn_once
-from wbce.decisions import average_precision, check_both_classes
+from wbce.decisions import average_precision
 from wbce.losses import BatchLoss, DeferredReweighting, OwnLoss, check_cost_matrix
 from wbce.losses._posterior import label_log_loss, log_loss, two_columns
 from wbce.networks import InputScaling
@@ -22,7 +22,7 @@ from wbce.training import (
 )
 
 
-class FitSteps(PosteriorSteps):
+class FitSteps(JudgingSteps):
     """What `fit` and `partial_fit` do, step by step."""
 
     history_: Any
@@ -32,50 +32,49 @@ class FitSteps(PosteriorSteps):
 
     # ------------------------------------------------------------------ the steps of a fit
 
-    def _fit_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
+    def _fit_rows(
+        self, X: Any, y: Any, sample_weight: Any, groups: Any = None, *, reset: bool
+    ) -> Rows:
         """Validate rows, drop those without weight, learn the labels."""
         if y is None:
             raise ValueError(
                 f"This {type(self).__name__} requires y to be passed, but the target y is None."
             )
         X, y = self._validate_data(X, y, reset=reset, same_dtype=not reset)
-        population = check_sample_weight(sample_weight, X)
+        population, groups = check_sample_weight(sample_weight, X), check_groups(groups, X)
         if not population.all():
             kept = population > 0
             X, y, population = X[kept], y[kept], population[kept]
+            groups = None if groups is None else groups[kept]
         if reset:
             self._fit_encoders(X, y)
         if self._has_several_labels():
             self._check_label_parameters()
-            return Rows(X, y, self._indicators(y), population)
+            return Rows(X, y, self._indicators(y), population, groups)
         if not self._has_one_label_a_row():
-            return Rows(X, y, None, population)
+            return Rows(X, y, None, population, groups)
         if len(self.classes_) < 2:
             if self.model is None and self._network_function() is None:
                 self._refuse_one_class(y)
-            return Rows(X, y, None, population)
+            return Rows(X, y, None, population, groups)
         self._check_two_class_parameters()
         self._check_costs()
-        return Rows(X, y, self._codes(y), population)
+        return Rows(X, y, self._codes(y), population, groups)
 
     def _check_two_class_parameters(self) -> None:
         """Refuse what has a meaning for two classes only."""
-        for name, instead in (
-            ("pos_label", "leave it None"),
-            ("threshold", "leave it None: the most probable class under the class weights"),
-        ):
-            value = getattr(self, name)
-            if value is not None and len(self.classes_) > 2:
-                raise ValueError(
-                    f"{name}={value!r} needs two classes, but y has {len(self.classes_)}: "
-                    f"{self.classes_.tolist()}. For more, {instead}."
-                )
+        if self.pos_label is not None and len(self.classes_) > 2:
+            raise ValueError(
+                f"pos_label={self.pos_label!r} needs two classes, but y has {len(self.classes_)}: "
+                f"{self.classes_.tolist()}. For more, leave it None."
+            )
 
     def _check_label_parameters(self) -> None:
-        """Refuse what has no meaning, yet, for several labels a row."""
+        """Refuse what has no meaning for several labels a row."""
         for name, instead in (
             ("pos_label", "a label is there or not"),
             ("cost_matrix", "pass pos_weight, a weight for every label"),
+            ("prior", "leave it None"),
         ):
             value = getattr(self, name)
             if value is not None:
@@ -83,11 +82,6 @@ class FitSteps(PosteriorSteps):
                     f"{name}={value!r} is for classes that exclude each other, but y has "
                     f"{len(self.classes_)} labels a row: {instead}."
                 )
-        if isinstance(self.threshold, str):
-            raise ValueError(
-                f"threshold={self.threshold!r} is not there for several labels a row: pass a "
-                "number, or None to decide as the weights imply."
-            )
 
     def _check_costs(self) -> None:
         if self.cost_matrix is None:
@@ -113,80 +107,6 @@ class FitSteps(PosteriorSteps):
             return encoded.argmax(axis=1)
         return encoded.ravel().astype(np.intp)
 
-    def _passed_rows(
-        self, X_val: Any, y_val: Any, sample_weight_val: Any, arguments: dict[str, Any]
-    ) -> tuple[Any, Any, Any] | None:
-        """Gather validation rows from whichever way they were passed."""
-        data = self._pop_fit_argument("validation_data", arguments)
-        if data is not None:
-            if X_val is not None:
-                raise ValueError("Pass X_val and y_val, or validation_data, not both.")
-            if not isinstance(data, list | tuple) or len(data) not in (2, 3):
-                raise ValueError(
-                    "validation_data is (X_val, y_val) or (X_val, y_val, sample_weight_val)."
-                )
-            X_val, y_val, sample_weight_val = (*data, None)[:3]
-        if X_val is None and y_val is None:
-            if sample_weight_val is not None:
-                raise ValueError("sample_weight_val was passed without X_val and y_val.")
-            return None
-        if X_val is None or y_val is None:
-            missing = "X_val" if X_val is None else "y_val"
-            raise ValueError(f"X_val and y_val go together; {missing} is missing.")
-        return X_val, y_val, sample_weight_val
-
-    def _split(
-        self, rows: Rows, passed: tuple[Any, Any, Any] | None, fraction: float, seed: int
-    ) -> tuple[Rows, Rows | None]:
-        """Set aside the rows that judge."""
-        if passed is not None:
-            judge = self._validated(passed)
-            if isinstance(self.threshold, str) and judge.codes is not None:
-                check_both_classes(judge.codes == self._positive, judge.sample_weight)
-            return rows, judge
-        one_label = rows.codes is not None and rows.codes.ndim == 1
-        codes = rows.codes if one_label else np.zeros(len(rows), dtype=np.intp)
-        classes = self.classes_.tolist() if one_label else ["any"]
-        counts = np.bincount(codes, minlength=len(classes))
-        without_map = isinstance(self._named_loss(), BatchLoss)
-        demanded = {
-            'threshold="auto"': isinstance(self.threshold, str),
-            "early_stopping=True": self._stops_early() is True,
-            f"calibrate={self.calibrate!r}": isinstance(self.calibrate, str),
-            f"calibrate=True with loss={self.loss!r}, which has no posterior of its own,": (
-                without_map and bool(self.calibrate)
-            ),
-        }
-        if not validation.enough_rows(counts, fraction):
-            for why in (name for name, wanted in demanded.items() if wanted):
-                raise ValueError(validation.too_few_rows_message(why, counts, classes, fraction))
-            return rows, None
-        if not (any(demanded.values()) or without_map) and self._stops_early() is False:
-            return rows, None
-        kept, held = validation.stratified_split(codes, len(classes), fraction, seed)
-        return rows.take(kept), rows.take(held)
-
-    def _stops_early(self) -> bool | None:
-        """What `early_stopping` wants; None for "auto"."""
-        return None if isinstance(self.early_stopping, str) else bool(self.early_stopping)
-
-    def _validated(self, passed: tuple[Any, Any, Any]) -> Rows:
-        X, y = self._validate_data(passed[0], passed[1])
-        population = check_sample_weight(passed[2], X, "sample_weight_val")
-        codes = None
-        if self._has_one_label_a_row():
-            unknown = sorted(set(y.ravel().tolist()) - set(self.classes_.tolist()), key=str)
-            if unknown:
-                raise ValueError(
-                    f"y_val has labels that y does not have: {unknown}. The labels in y are "
-                    f"{self.classes_.tolist()}."
-                )
-            codes = self._codes(y)
-        elif self._has_several_labels():
-            codes = self._indicators(y)
-        judge = Rows(X, y, codes, population)
-        return judge.take(np.flatnonzero(population > 0))
-
     def _weigh(self, train: Rows) -> NDArray[np.float64]:
         """Find the positive class and the weight of every class."""
         if train.codes is None:
@@ -194,6 +114,11 @@ class FitSteps(PosteriorSteps):
             return np.ones(0)
         counts = self._class_counts(train)
         if self._has_several_labels():
+            if not counts[:, 1].all():
+                raise ValueError(
+                    f"Label {int(np.argmin(counts[:, 1]))} has no row left to train on: all that "
+                    "have it are held back. Pass a smaller validation_split, or X_val and y_val."
+                )
             pairs = weights.label_weight_pairs(
                 counts, class_weight=self.class_weight, pos_weight=self.pos_weight, alpha=self.alpha
             )
@@ -236,9 +161,12 @@ class FitSteps(PosteriorSteps):
             self.pos_weight_ = float(ratio)
 
     def _find_positive(self, rows: Rows) -> None:
-        """Find the code of the positive class; None for more than two classes."""
-        self._positive = None
-        if rows.codes is None or rows.codes.ndim > 1:
+        """Find the code of the positive class, None for more than two; labels that no row has."""
+        self._positive = self._empty_labels = None
+        if rows.codes is None:
+            return
+        if rows.codes.ndim > 1:
+            self._empty_labels = np.zeros(len(self.classes_), dtype=bool)
             return
         counts = weights.class_counts(rows.codes, len(self.classes_), rows.sample_weight)
         labels = self.classes_.tolist()
@@ -255,6 +183,19 @@ class FitSteps(PosteriorSteps):
         else:
             self._positive = 0 if counts[0] < counts[1] else 1
         self.pos_label_ = self.classes_[self._positive]
+
+    def _skip_empty_labels(self, rows: Rows) -> None:
+        """Find labels that no row has: there is nothing to learn about them."""
+        if not self._has_several_labels():
+            return
+        empty = ~rows.codes.any(axis=0)
+        if empty.any() and self.empty_labels == "error":
+            raise ValueError(
+                f"No row has the labels {np.flatnonzero(empty).tolist()}: the columns of y are 0 "
+                "throughout, and there is nothing to learn about them. Drop the columns, or pass "
+                "empty_labels='skip' never to predict them."
+            )
+        self._empty_labels = empty
 
     def _build(self, train: Rows, copied: bool = True) -> None:
         """Build the network and compile it."""
@@ -280,15 +221,16 @@ class FitSteps(PosteriorSteps):
         epochs: int,
         arguments: dict[str, Any],
         initial_epoch: int = 0,
+        last_epoch: int | None = None,
         in_parts: bool = False,
     ) -> None:
-        """Train the network, watched by the validation rows."""
+        """Train the network, watched by the validation rows, or up to an epoch known before."""
         self._ensure_compiled_model()
         slots = getattr(self, "_optimizer_slots", None)
         if slots is not None:
             slots.restore(self.model_)
             self._optimizer_slots = None
-        for name in ("threshold_curve_", "validation_score_", "best_epoch_"):
+        for name in ("validation_score_", "best_epoch_") if last_epoch is None else ():
             self.__dict__.pop(name, None)  # of the training before
         arguments = dict(arguments)
         passed_callbacks = arguments.pop("callbacks", None)
@@ -312,7 +254,7 @@ class FitSteps(PosteriorSteps):
                 sample_weight=row_weights,
                 seed=seed,
                 keep_state=in_parts or self.warm_start,
-                epochs=initial_epoch + epochs,
+                epochs=initial_epoch + (last_epoch or epochs),
                 initial_epoch=initial_epoch,
                 validation_split=0.0,
                 **arguments,
@@ -356,14 +298,14 @@ class FitSteps(PosteriorSteps):
     def _validation_scores(self, judge: Rows) -> dict[str, float]:
         """What the history says of the validation rows; the log loss is what counts."""
         z = self._logit_function(self._encode(judge.X))
-        posterior = self._posterior_of(z, judge)
+        found = self._log_scores_so_far(z, judge)
         if self._has_several_labels():
-            loss = label_log_loss(posterior.log_odds(z), judge.codes, judge.sample_weight)
+            loss = label_log_loss(found, judge.codes, judge.sample_weight)
             return {"val_log_loss": loss}
-        log_proba = posterior.log_proba(z) if z.ndim == 2 else two_columns(posterior.log_odds(z))
+        log_proba = found if z.ndim == 2 else two_columns(found)
         scores = {"val_log_loss": log_loss(log_proba, judge.codes, judge.sample_weight)}
         if z.ndim == 1 and np.isfinite(z).all() and len(np.unique(judge.codes)) == 2:
-            log_odds = self._sign() * posterior.log_odds(z)
+            log_odds = self._sign() * found
             positive = judge.codes == self._positive
             scores["val_average_precision"] = average_precision(
                 log_odds, positive, judge.sample_weight
@@ -403,10 +345,10 @@ class FitSteps(PosteriorSteps):
                 f"loss={self.loss!r} needs the classes' counts among all rows, and partial_fit "
                 f"sees a part. Pass loss__{shares}, one number for every class."
             )
-        if isinstance(self.threshold, str):
+        if self._tunes():
             raise ValueError(
-                'threshold="auto" is chosen on validation rows, and partial_fit has none. Pass a '
-                "number, or None to decide as the weights imply."
+                f'threshold="{self.threshold}" is chosen on validation rows, and partial_fit has '
+                "none. Pass a number, or None to decide as the weights imply."
             )
 
     def _remember_classes(self, classes: ArrayLike | None, first: bool) -> None:

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from wbce.decisions import binary_objective, class_objective
 from wbce.losses import PointwiseLoss, check_cost_matrix
 from wbce.losses._arguments import checked_numbers
-from wbce.validation import check_fraction
+from wbce.validation import check_threshold_cv, check_validation_split
+
+_TUNED = ("auto", "exact")
 
 
 def check_parameters(estimator: Any) -> None:
@@ -23,11 +26,17 @@ def check_parameters(estimator: Any) -> None:
     estimator._checked_loss()  # the loss checks its own: gamma, label_smoothing, from_logits
     _check_gamma(estimator.gamma)
     _check_label_smoothing(estimator)
-    check_fraction(estimator.validation_split)
+    check_validation_split(estimator.validation_split)
     _check_threshold(estimator.threshold)
+    check_threshold_cv(estimator.threshold_cv)
     _check_calibrate(estimator.calibrate)
     if estimator.cost_matrix is not None:
         check_cost_matrix(estimator.cost_matrix)
+    _check_objective(estimator.threshold_objective, estimator.cost_matrix)
+    if estimator.empty_labels not in ("error", "skip"):
+        raise ValueError(
+            f"empty_labels={estimator.empty_labels!r} is not allowed: pass 'error' or 'skip'."
+        )
     wish = estimator.early_stopping
     if not isinstance(wish, bool | np.bool_) and not (isinstance(wish, str) and wish == "auto"):
         raise ValueError(
@@ -69,21 +78,34 @@ def _check_label_smoothing(estimator: Any) -> None:
 
 
 def _check_threshold(threshold: Any) -> None:
-    if threshold is None or (isinstance(threshold, str) and threshold == "auto"):
+    if threshold is None or (isinstance(threshold, str) and threshold in _TUNED):
         return
     allowed = (
-        "a number in [0, 1], 'auto' (best F1 on validation rows), or None (as the weights imply)"
+        "a number in [0, 1], one for each label or class, 'auto' or 'exact' (chosen for "
+        "threshold_objective on rows that judge), or None (as the weights imply)"
     )
     if isinstance(threshold, str):
-        near = get_close_matches(threshold, ["auto"], 1)
+        near = get_close_matches(threshold, _TUNED, 1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"threshold={threshold!r} is not known.{hint} Known: {allowed}.")
-    if (
-        isinstance(threshold, bool)
-        or not isinstance(threshold, int | float | np.number)
-        or not 0 <= threshold <= 1
-    ):
+    try:
+        numbers = np.asarray(threshold, dtype=np.float64)
+    except (TypeError, ValueError):
+        numbers = np.array(np.nan)
+    is_bool = np.asarray(threshold).dtype == bool
+    if is_bool or numbers.ndim > 1 or not ((numbers >= 0) & (numbers <= 1)).all():
         raise ValueError(f"threshold={threshold!r} is not allowed: pass {allowed}.")
+
+
+def _check_objective(said: Any, cost_matrix: Any) -> None:
+    """Check that it means something, for two classes or for more: which it is, the rows say."""
+    try:
+        binary_objective(said, cost_matrix)
+    except ValueError as error:
+        try:
+            class_objective(said, cost_matrix)
+        except ValueError:
+            raise error from None
 
 
 def _check_calibrate(value: Any) -> None:

@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from wbce import weights
-from wbce._rows import Rows
+from wbce._rows import Judged, Rows
 from wbce._scikeras import SciKerasClassifier
 from wbce._warnings import CalibrationWarning, ImbalanceWarning, warn_once
-from wbce.decisions import Cut, best_f1_cut, cost_log_odds
 from wbce.inference import blank_rows, output_logits
 from wbce.losses import (
     CalibratedPosterior,
@@ -42,15 +40,14 @@ class PosteriorSteps(SciKerasClassifier):
     _weights_in_loss: bool  # whether the loss itself has the class weights, and not the rows
     _logit_function: Any
     _output: Any
-    _cut: Any
-    _log_multipliers: Any
+    _empty_labels: Any  # labels that no training row has
 
     # ------------------------------------------------------------------ the posterior
 
     def _map_to_posterior(
         self,
         train: Rows,
-        judge: Rows | None,
+        judge: Rows | Judged | None,
         class_weights: NDArray[np.float64],
         arguments: dict[str, Any],
     ) -> None:
@@ -174,7 +171,7 @@ class PosteriorSteps(SciKerasClassifier):
         )
 
     def _chosen_calibration(
-        self, class_weights: NDArray[np.float64], judge: Rows | None
+        self, class_weights: NDArray[np.float64], judge: Rows | Judged | None
     ) -> str | None:
         """How validation rows are needed to find the posterior; None where the loss has it.
 
@@ -207,7 +204,7 @@ class PosteriorSteps(SciKerasClassifier):
             )
         return None
 
-    def _check_each_class_is_there(self, judge: Rows) -> None:
+    def _check_each_class_is_there(self, judge: Rows | Judged, why: str = "Calibration") -> None:
         counts = self._class_counts(judge)
         if counts.all():
             return
@@ -216,34 +213,32 @@ class PosteriorSteps(SciKerasClassifier):
             which = f"with and without label {label}, and have {counts[label, 1]:g} with it"
         else:
             which = f"of class {self.classes_.tolist()[int(np.argmin(counts))]!r}, and have none"
+        or_else = (
+            "; or use a loss that has a posterior of its own ('weighted_bce', 'focal', ...) with "
+            "calibrate=True"
+        )
         raise ValueError(
-            f"Calibration needs validation rows {which}. Pass X_val and y_val to fit, or a larger "
-            "validation_split; or use a loss that has a posterior of its own ('weighted_bce', "
-            "'focal', ...) with calibrate=True."
+            f"{why} needs validation rows {which}. Pass X_val and y_val to fit, or a larger "
+            f"validation_split{or_else if why == 'Calibration' else ''}."
         )
 
-    def _calibrate(self, judge: Rows | None) -> None:
-        """Calibrate on the validation rows, where the loss gives no posterior."""
-        if judge is None or self._posterior is None:
+    def _calibrate(self, judged: Judged | None) -> None:
+        """Calibrate on rows that judge, where the loss gives no posterior."""
+        if judged is None or self._posterior is None:
             return
-        z = None
         own_map = getattr(self._posterior, "loss", None)
-        if self._calibration is None and isinstance(own_map, DerivedClassPosterior):
-            z = self._logit_function(self._encode(judge.X))
-            if own_map.leaves_simplex(z):
-                self._calibration = "sigmoid"
+        if (
+            self._calibration is None
+            and isinstance(own_map, DerivedClassPosterior)
+            and own_map.leaves_simplex(judged.z)
+        ):
+            self._calibration = "sigmoid"
         if self._calibration is not None:
-            z = self._logit_function(self._encode(judge.X)) if z is None else z
-            self._posterior = self._calibrated(self._calibration, z, judge)
+            self._posterior = self._calibrated(self._calibration, judged.z, judged)
 
-    def _posterior_of(self, z: NDArray[np.float64], judge: Rows) -> Any:
-        """The posterior as it would be if training ended now, with these validation logits."""
-        if self._has_map:
-            return self._posterior
-        # Of two numbers also for isotonic steps, which fit the rows that they are judged by.
-        return self._calibrated("sigmoid", z, judge)
-
-    def _calibrated(self, method: str, z: NDArray[np.float64], judge: Rows) -> CalibratedPosterior:
+    def _calibrated(
+        self, method: str, z: NDArray[np.float64], judge: Rows | Judged
+    ) -> CalibratedPosterior:
         ranks_only = getattr(self.model_.loss, "ranks_only", False)
         return CalibratedPosterior(method, z, judge.codes, judge.sample_weight, ranks_only)
 
@@ -262,9 +257,12 @@ class PosteriorSteps(SciKerasClassifier):
             return np.eye(2, dtype=encoded.dtype)[encoded.ravel().astype(np.intp)]
         return encoded
 
-    def _class_counts(self, rows: Rows) -> NDArray[np.float64]:
+    def _class_counts(self, rows: Rows | Judged) -> NDArray[np.float64]:
         if self._has_several_labels():
-            return weights.label_counts(rows.codes, rows.sample_weight)
+            counts = weights.label_counts(rows.codes, rows.sample_weight)
+            if self._empty_labels is not None:  # skipped labels count as having half a row
+                counts[self._empty_labels] += np.array([-0.5, 0.5])
+            return counts
         return weights.class_counts(rows.codes, len(self.classes_), rows.sample_weight)
 
     def _read_logits(self, train: Rows) -> bool:
@@ -326,41 +324,6 @@ class PosteriorSteps(SciKerasClassifier):
                 logits = np.array([-logits[0] / 2, logits[0] / 2])
             start_bias(self.model_, logits)
 
-    # ------------------------------------------------------------------ where to cut
-
-    def _choose_threshold(self, judge: Rows | None) -> None:
-        """Settle where to cut the posterior of the positive class, or of every label."""
-        self.threshold_ = self._cut = self._log_multipliers = None
-        if self._posterior is None:
-            return
-        if self._has_several_labels():
-            n_labels = len(self.classes_)
-            if self.threshold is None:
-                implied = self._posterior.implied_log_odds(n_labels)
-                self._cut = Cut(expit(implied), implied)
-            else:
-                self._cut = Cut.at(self.threshold)
-            self.threshold_ = np.broadcast_to(self._cut.probability, (n_labels,)).copy()
-            return
-        if len(self.classes_) > 2:
-            self._log_multipliers = self._posterior.implied_log_multipliers(len(self.classes_))
-            return
-        sign = self._sign()
-        if judge is not None and isinstance(self.threshold, str):
-            X = self._encode(judge.X)
-            log_odds = sign * self._posterior.log_odds(self._logit_function(X))
-            positive = judge.codes == self._positive
-            self._cut, self.threshold_curve_ = best_f1_cut(log_odds, positive, judge.sample_weight)
-        elif self.threshold is None or isinstance(self.threshold, str):
-            if self.cost_matrix is not None:
-                implied = sign * cost_log_odds(self.cost_matrix)
-            else:
-                implied = sign * self._posterior.implied_log_odds()
-            self._cut = Cut(float(expit(implied)), implied)
-        else:
-            self._cut = Cut.at(self.threshold)
-        self.threshold_ = self._cut.probability
-
     def _sign(self) -> int:
         """+1 where the positive class is ``classes_[1]``, the one that logits speak of."""
         return 1 if self._positive == 1 else -1
@@ -384,6 +347,7 @@ class PosteriorSteps(SciKerasClassifier):
             "threshold",
             "pos_label",
             "cost_matrix",
+            "prior",
         ):
             value = getattr(self, name)
             if value is not None:

@@ -23,12 +23,15 @@ class Rows:
         Class codes; None where a row has several labels.
     sample_weight : ndarray of shape (n_samples,)
         How many rows of the population each row stands for; above zero.
+    groups : ndarray of shape (n_samples,), or None
+        Rows of one group are not divided between training and judging.
     """
 
     X: NDArray[Any]
     y: NDArray[Any]
     codes: Any
     sample_weight: NDArray[np.float64]
+    groups: Any = None
 
     def __len__(self) -> int:
         return len(self.sample_weight)
@@ -36,7 +39,48 @@ class Rows:
     def take(self, index: NDArray[np.intp]) -> Rows:
         """Select rows by number."""
         codes = None if self.codes is None else self.codes[index]
-        return Rows(self.X[index], self.y[index], codes, self.sample_weight[index])
+        groups = None if self.groups is None else self.groups[index]
+        return Rows(self.X[index], self.y[index], codes, self.sample_weight[index], groups)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Rows that judge, as networks see them that were not trained on them.
+
+    Attributes
+    ----------
+    codes : ndarray of shape (n_samples,) or (n_samples, n_labels)
+    sample_weight : ndarray of shape (n_samples,)
+    z : ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
+        Logits.
+    scores : ndarray of the shape of z, or None
+        Log-odds of the posterior, or the logarithm of every class's; None where it is that of
+        the fitted network's logits.
+    """
+
+    codes: Any
+    sample_weight: NDArray[np.float64]
+    z: NDArray[np.float64]
+    scores: Any = None
+
+
+def check_groups(groups: Any, X: Any) -> NDArray[Any] | None:
+    """Check that there is one group for every row; None is none.
+
+    Raises
+    ------
+    ValueError
+        If there is not.
+    """
+    if groups is None:
+        return None
+    groups = np.asarray(groups)
+    if groups.ndim != 1:
+        raise ValueError(
+            f"groups has shape {groups.shape}; one group for each of the {len(X)} rows is expected."
+        )
+    check_consistent_length(X, groups)
+    return groups
 
 
 def check_sample_weight(

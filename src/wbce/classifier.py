@@ -9,16 +9,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit, log_softmax
 from sklearn.utils.validation import check_is_fitted
 
-from wbce import validation
 from wbce._fit_steps import FitSteps
 from wbce._parameters import check_count, check_parameters
-from wbce._rows import check_sample_weight
+from wbce._rows import Judged, check_sample_weight
 from wbce._scikeras import DEFAULT_LOSS
 from wbce._warnings import warn_of_accuracy
-from wbce.decisions import expected_costs
 from wbce.inference import LogitFunction
 from wbce.losses._posterior import two_columns
+from wbce.prior import estimate_prior
 from wbce.training import batch_size_for, seeded
+from wbce.validation import check_validation_split
 
 
 class WeightedKerasClassifier(FitSteps):
@@ -76,15 +76,39 @@ class WeightedKerasClassifier(FitSteps):
         and some of Keras') is calibrated by a sigmoid on the validation rows. ``"sigmoid"`` and
         ``"isotonic"`` calibrate any loss there. False gives the network's raw sigmoid or softmax,
         distorted by weights and loss; ``predict`` is the same for True and False.
-    threshold : float in [0, 1], "auto" or None, default=None
+    prior : float, array-like of shape (n_classes,), dict by label or None, default=None
+        The positive class's share in the population that the model will meet, or the share of
+        every class, where the training rows have another: they were resampled on the way in, or
+        collected so. Moves probabilities, and weights the rows that judge. Not for labels.
+    threshold : float, array-like, "auto", "exact" or None, default=None
         None decides as the training weights imply, where the network's own output is one half:
         at 0.5 without weights, w0 / (w0 + w1) with, elsewhere for losses that favour a class by
-        themselves. A number calls a row positive when its probability, as
-        ``predict_proba`` gives it with ``calibrate=True``, is above it. ``"auto"`` chooses the
-        best F1 on the validation rows. Two classes only; None or a number for several labels.
-    validation_split : float in [0, 1), default=0.1
-        Share of the rows held back, at random and stratified, to stop training and to choose the
-        threshold. Unused where neither is wanted, or `X_val` is passed to ``fit``.
+        themselves; or as ``cost_matrix`` says. A number calls a row positive when its
+        probability, as ``predict_proba`` gives it with ``calibrate=True``, is above it; for
+        labels one for all or one for each; for three classes or more one for each, and the class
+        with the largest ratio of probability to threshold is chosen. ``"auto"`` chooses what will
+        be best for ``threshold_objective``, as the rows that judge say of it; ``"exact"`` what is
+        best on those very rows, where few of them have the last word.
+    threshold_objective : str, dict, callable or scorer, default="f1"
+        What to choose for: ``"f1"``, any ``"f<beta>"``, ``"mcc"``, ``"balanced_accuracy"``,
+        ``"youden"``, ``"g_mean"``, ``"cost"`` (with ``cost_matrix``); ``{"min_precision": p}``,
+        ``{"min_recall": r}``, ``{"max_fpr": f}``, ``{"max_alarms": number, or share below 1}``,
+        ``{"max_alarms": number, "per": rows}``, or several of these at once; or a function of
+        arrays tp, fp, fn, tn, one number for every cut, that returns what to maximise. Labels are
+        tuned each for itself. For three classes or more: means over the classes, and also
+        scikit-learn's scorers of decisions.
+    threshold_cv : int, splitter, list of (train, test), False or None, default=None
+        Chooses the threshold out of fold: a network for each fold judges the rows that it has not
+        seen, and the one that is kept trains on all rows, for the median of their best epochs.
+        None does so, with five folds, where the validation rows would have fewer than 30 of any
+        class; False never does.
+    empty_labels : {"error", "skip"}, default="error"
+        What to do with labels that no training row has. Skipped ones are never predicted.
+    validation_split : float in [0, 1), "last", ("last", float) or splitter, default=0.1
+        Rows held back to stop training and to choose the threshold: a share of them, at random
+        and stratified, with ``groups`` in whole groups; the last ones in time order, a tenth or
+        as said; or by a scikit-learn splitter, in the split that trains on most. Unused where
+        neither is wanted, or `X_val` is passed to ``fit``.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when the validation log loss of the mapped probabilities no longer falls,
         and keep the weights where it was lowest. ``"auto"`` does so when every class can give five
@@ -130,11 +154,20 @@ class WeightedKerasClassifier(FitSteps):
         row one dict for each.
     pos_weight_ : float, or ndarray of shape (n_labels,)
         Weight of a positive row in units of a negative row's; not for three classes or more.
-    threshold_ : float, ndarray of shape (n_labels,), or None
-        Probability of ``pos_label_``, or of each label, above which a row is called positive; None
-        for more than two classes.
-    threshold_curve_ : ThresholdCurve
-        Precision, recall and F1 at every cut of the validation rows; with ``threshold="auto"``.
+    threshold_ : float, ndarray of shape (n_labels,) or (n_classes,), or None
+        Probability of ``pos_label_``, or of each label, above which a row is called positive; for
+        three classes or more what each class's probability is divided by, with sum one, and None
+        where costs decide.
+    threshold_curve_ : ThresholdCurve, or list of them
+        Of a tuned threshold: counts, precision, recall, false-positive rate, alarms and the
+        objective at every cut of the rows that judge, ``columns()`` as a table; for labels one
+        each.
+    threshold_score_ : float, or ndarray of shape (n_labels,)
+        The objective on the rows that judge, at the tuned threshold.
+    threshold_interval_ : ThresholdInterval, or list of them
+        Where 90 % of bootstrap samples put the threshold, and the objective at it.
+    prior_ : ndarray of shape (n_classes,)
+        Every class's share in the population that the probabilities speak of.
     history_ : dict of list
         Keras' history, with ``val_log_loss`` and ``val_average_precision`` where epochs were
         scored.
@@ -143,7 +176,8 @@ class WeightedKerasClassifier(FitSteps):
     best_epoch_ : int
         The epoch, counted from 1, whose weights were kept.
     validation_score_ : float
-        Log loss of the mapped probabilities on the validation rows; lower is better.
+        Log loss of the mapped probabilities on the validation rows; lower is better. Out of fold
+        the mean over the folds.
 
     Raises
     ------
@@ -171,7 +205,7 @@ class WeightedKerasClassifier(FitSteps):
     >>> clf = WeightedKerasClassifier(class_weight="balanced", threshold="auto",
     ...                               validation_split=0.2, epochs=10, random_state=0)
     >>> clf.fit(X, y).predict(X[:5])
-    array([0, 0, 0, 0, 0])
+    array([0, 1, 0, 0, 0])
     >>> clf.predict_proba(X).shape
     (1000, 2)
     """
@@ -189,8 +223,12 @@ class WeightedKerasClassifier(FitSteps):
         label_smoothing: float = 0.0,
         cost_matrix: Any = None,
         calibrate: bool | str = True,
-        threshold: float | str | None = None,
-        validation_split: float = 0.1,
+        prior: Any = None,
+        threshold: Any = None,
+        threshold_objective: Any = "f1",
+        threshold_cv: Any = None,
+        empty_labels: str = "error",
+        validation_split: Any = 0.1,
         early_stopping: bool | str = "auto",
         n_iter_no_change: int = 10,
         optimizer: Any = "adam",
@@ -215,7 +253,11 @@ class WeightedKerasClassifier(FitSteps):
         self.label_smoothing = label_smoothing
         self.cost_matrix = cost_matrix
         self.calibrate = calibrate
+        self.prior = prior
         self.threshold = threshold
+        self.threshold_objective = threshold_objective
+        self.threshold_cv = threshold_cv
+        self.empty_labels = empty_labels
         self.validation_split = validation_split
         self.early_stopping = early_stopping
         self.n_iter_no_change = n_iter_no_change
@@ -241,6 +283,7 @@ class WeightedKerasClassifier(FitSteps):
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
         **fit_arguments: Any,
     ) -> WeightedKerasClassifier:
         """Fit the network and choose the threshold.
@@ -256,6 +299,8 @@ class WeightedKerasClassifier(FitSteps):
             Rows to stop training and choose the threshold with, in place of a share of X. In a
             Pipeline with metadata routing, ``transform_input=["X_val"]`` sends X_val through the
             steps before.
+        groups : array-like of shape (n_samples,), optional
+            Rows of one group (a patient, a customer) are not divided between training and judging.
         **fit_arguments
             Arguments for ``keras.Model.fit``, ``validation_data`` among them.
 
@@ -271,7 +316,7 @@ class WeightedKerasClassifier(FitSteps):
         with self._as_it_was_on_error():
             check_parameters(self)
             passed = self._passed_rows(X_val, y_val, sample_weight_val, fit_arguments)
-            fraction = validation.check_fraction(
+            validation_split = check_validation_split(
                 self._pop_fit_argument("validation_split", fit_arguments)
             )
             epochs = self._pop_fit_argument("epochs", fit_arguments)
@@ -282,21 +327,38 @@ class WeightedKerasClassifier(FitSteps):
             if not going_on:
                 self._forget()
 
-            rows = self._fit_rows(X, y, sample_weight, reset=not going_on)
+            rows = self._fit_rows(X, y, sample_weight, groups, reset=not going_on)
             self._find_positive(rows)
-            train, judge = self._split(rows, passed, fraction, seed)
+            self._skip_empty_labels(rows)
+            folds = self._threshold_folds(rows, passed, validation_split, seed)
+            if folds is None:
+                judged, last_epoch = None, None
+                train, judge = self._split(rows, passed, validation_split, seed)
+            else:
+                judged, last_epoch = self._out_of_fold(rows, folds, seed, epochs, fit_arguments)
+                train, judge = rows, None
             class_weights = self._weigh(train)
+            self._settle_prior(train)
+            judge = judge and self._rebased(judge)
             with seeded(seed):
                 if going_on:
                     self._follow_loss()
                 else:
                     self._build(train)
-                self._map_to_posterior(train, judge, class_weights, fit_arguments)
+                self._map_to_posterior(train, judged or judge, class_weights, fit_arguments)
                 if not going_on:
                     self._start(train)
-            self._train(train, judge, seed=seed, epochs=epochs, arguments=fit_arguments)
-            self._calibrate(judge)
-            self._choose_threshold(judge)
+            self._train(
+                train,
+                judge,
+                seed=seed,
+                epochs=epochs,
+                last_epoch=last_epoch,
+                arguments=fit_arguments,
+            )
+            judged = judged or self._judged(judge)
+            self._calibrate(judged)
+            self._choose_threshold(judged)
         return self
 
     def partial_fit(
@@ -338,6 +400,7 @@ class WeightedKerasClassifier(FitSteps):
             self._remember_classes(classes, first)
             rows = self._fit_rows(X, y, sample_weight, reset=first)
             class_weights = self._weigh_part(rows)
+            self._settle_prior(rows, before=0.0 if first else getattr(self, "_counts_so_far", 0.0))
             with seeded(seed):
                 if first:
                     self._build(rows)
@@ -385,20 +448,133 @@ class WeightedKerasClassifier(FitSteps):
                 unweighted = np.ones((len(self.classes_), 2) if several else len(self.classes_))
                 self._find_positive(rows)
                 self._note_weights(unweighted)
+            self._settle_prior(rows)
             with seeded(seed):
                 self._build(rows, copied=False)
                 self._map_to_posterior(rows, None, unweighted, {})
             self._choose_threshold(None)
         return self
 
+    # ------------------------------------------------------------------ deciding anew
+
+    def tune_threshold(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        objective: Any = None,
+        sample_weight: ArrayLike | None = None,
+        prior: Any = None,
+    ) -> WeightedKerasClassifier:
+        """Choose the threshold on new labelled rows; the network stays as it is.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+            Rows that the network was not trained on.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        objective : str, dict, callable or scorer, optional
+            What to choose for; None is the parameter ``threshold_objective``.
+        sample_weight : array-like of shape (n_samples,), optional
+        prior : float, array-like of shape (n_classes,) or dict by label, optional
+            Base rate of the population to decide in, from now on, if it is another than that of
+            the fit: probabilities move, and rows are weighted to have it.
+
+        Returns
+        -------
+        self
+            ``threshold_``, ``threshold_curve_``, ``threshold_score_`` and ``prior_`` change.
+
+        Raises
+        ------
+        ValueError
+            If the objective is unknown or cannot be met, or rows of a class are missing; the
+            estimator is left as it was.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_classification
+        >>> from wbce import WeightedKerasClassifier
+        >>> X, y = make_classification(1000, weights=[0.9], random_state=0)
+        >>> clf = WeightedKerasClassifier(epochs=10, random_state=0).fit(X[:700], y[:700])
+        >>> clf.tune_threshold(X[700:], y[700:], objective={"max_alarms": 20})
+        WeightedKerasClassifier(epochs=10, random_state=0)
+        >>> int(clf.predict(X[700:]).sum())
+        20
+        """
+        self._check_fitted()
+        if self._posterior is None:
+            raise ValueError(
+                "A threshold is chosen for one label a row, two classes or more, and for labels "
+                f"with a loss of this package; this {type(self).__name__} was fitted on targets of "
+                f"type {self.target_type_!r}."
+            )
+        before = dict(self.__dict__)
+        try:
+            rows = self._validated((X, y, sample_weight), ("y", "sample_weight"))
+            if prior is not None:
+                self._move_prior(prior)
+            rows = self._rebased(rows)
+            z = self._logits(rows.X, {})
+            said = self.threshold_objective if objective is None else objective
+            self._tune(Judged(rows.codes, rows.sample_weight, z), said)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        return self
+
+    def estimate_prior(self, X: ArrayLike) -> Any:
+        """Estimate the base rate of unlabelled rows, by EM (Saerens et al. 2002).
+
+        It can be passed as ``prior`` to ``predict_proba``, ``predict`` and ``tune_threshold``. It
+        holds if rows within a class are distributed as they were in training.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+
+        Returns
+        -------
+        float, or ndarray of shape (n_classes,)
+            Share of the positive class; for three classes or more every class's.
+
+        See Also
+        --------
+        wbce.estimate_prior : the same from probabilities.
+        """
+        self._check_fitted()
+        if not hasattr(self, "prior_"):
+            raise ValueError(
+                "A base rate is estimated for classes that exclude each other; this "
+                f"{type(self).__name__} was fitted on targets of type {self.target_type_!r}."
+            )
+        scores = self._log_scores(self._logits(X, {}))
+        log_proba = two_columns(scores) if scores.ndim == 1 else scores
+        shares = estimate_prior(np.exp(log_proba), self.prior_)
+        return shares if self._positive is None else float(shares[self._positive])
+
     # ------------------------------------------------------------------ predicting
 
-    def predict(self, X: ArrayLike, **predict_arguments: Any) -> NDArray[Any]:
+    def predict(
+        self,
+        X: ArrayLike,
+        prior: Any = None,
+        cost_matrix: ArrayLike | None = None,
+        **predict_arguments: Any,
+    ) -> NDArray[Any]:
         """Decide on a label for every row.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+        prior : float, array-like of shape (n_classes,) or dict by label, optional
+            Base rate of the population that these rows come from, if it is another than that of
+            the fit (``prior_``). The threshold stays.
+        cost_matrix : array-like, optional
+            Costs of shape (n_classes, n_classes), or (n_samples, n_classes, n_classes) where they
+            depend on the row, as with a transaction's amount: decides by least expected cost, in
+            place of the threshold. ``[..., i, j]`` is the cost of calling a row of class i a j.
         **predict_arguments
             Arguments for ``keras.Model.predict``.
 
@@ -410,19 +586,24 @@ class WeightedKerasClassifier(FitSteps):
         if self._posterior is None:
             outputs = self._keras_outputs(X, predict_arguments)
             return self.target_encoder_.inverse_transform(outputs)
-        decision = self._decision(self._logits(X, predict_arguments))
+        decision = self._decision(self._logits(X, predict_arguments), prior, cost_matrix)
         if self._has_several_labels():
             return (decision > 0).astype(self.y_dtype_)
         if decision.ndim == 1:
             return self.classes_[(decision > 0).astype(np.intp)]
         return self.classes_[np.argmax(decision, axis=1)]
 
-    def predict_proba(self, X: ArrayLike, **predict_arguments: Any) -> NDArray[np.floating]:
+    def predict_proba(
+        self, X: ArrayLike, prior: Any = None, **predict_arguments: Any
+    ) -> NDArray[np.floating]:
         """Give the probability of every class, or label, in the population.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+        prior : float, array-like of shape (n_classes,) or dict by label, optional
+            Base rate of the population that these rows come from, if it is another than that of
+            the fit (``prior_``).
         **predict_arguments
             Arguments for ``keras.Model.predict``.
 
@@ -436,23 +617,27 @@ class WeightedKerasClassifier(FitSteps):
         if self._posterior is None:
             outputs = self._keras_outputs(X, predict_arguments)
             return self.target_encoder_.inverse_transform(outputs, return_proba=True)
-        z = self._logits(X, predict_arguments)
-        if z.ndim == 1 or self._has_several_labels():
-            log_odds = self._posterior.log_odds(z) if self.calibrate else z
-            if z.ndim == 2:
-                return expit(log_odds)
-            proba = np.empty((len(log_odds), 2))
-            expit(-log_odds, out=proba[:, 0])
-            expit(log_odds, out=proba[:, 1])
+        scores = self._shown_scores(self._logits(X, predict_arguments), prior)
+        if self._has_several_labels():
+            return expit(scores)
+        if scores.ndim == 1:
+            proba = np.empty((len(scores), 2))
+            expit(-scores, out=proba[:, 0])
+            expit(scores, out=proba[:, 1])
             return proba
-        return np.exp(self._posterior.log_proba(z) if self.calibrate else log_softmax(z, axis=1))
+        return np.exp(scores)
 
-    def predict_log_proba(self, X: ArrayLike, **predict_arguments: Any) -> NDArray[np.floating]:
+    def predict_log_proba(
+        self, X: ArrayLike, prior: Any = None, **predict_arguments: Any
+    ) -> NDArray[np.floating]:
         """Give the logarithm of ``predict_proba``, finite where a probability rounds to zero.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+        prior : float, array-like of shape (n_classes,) or dict by label, optional
+            Base rate of the population that these rows come from, if it is another than that of
+            the fit (``prior_``).
         **predict_arguments
             Arguments for ``keras.Model.predict``.
 
@@ -463,18 +648,25 @@ class WeightedKerasClassifier(FitSteps):
         self._check_fitted()
         if self._posterior is None:
             return np.log(self.predict_proba(X, **predict_arguments))
-        z = self._logits(X, predict_arguments)
-        if z.ndim == 1 or self._has_several_labels():
-            log_odds = self._posterior.log_odds(z) if self.calibrate else z
-            return two_columns(log_odds) if z.ndim == 1 else log_expit(log_odds)
-        return self._posterior.log_proba(z) if self.calibrate else log_softmax(z, axis=1)
+        scores = self._shown_scores(self._logits(X, predict_arguments), prior)
+        if self._has_several_labels():
+            return log_expit(scores)
+        return two_columns(scores) if scores.ndim == 1 else scores
 
-    def decision_function(self, X: ArrayLike, **predict_arguments: Any) -> NDArray[np.float64]:
+    def decision_function(
+        self,
+        X: ArrayLike,
+        prior: Any = None,
+        cost_matrix: ArrayLike | None = None,
+        **predict_arguments: Any,
+    ) -> NDArray[np.float64]:
         """Give the distance from the decision, in log-odds of the posterior.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+        prior, cost_matrix : optional
+            As in ``predict``.
         **predict_arguments
             Arguments for ``keras.Model.predict``.
 
@@ -482,8 +674,9 @@ class WeightedKerasClassifier(FitSteps):
         -------
         ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
             Two classes, and labels: above zero means ``classes_[1]``, or the label. More classes:
-            the largest column is the decision; with ``cost_matrix`` the columns are the expected
-            costs, less than zero.
+            the largest column is the decision; where ``cost_matrix`` decides, the columns are the
+            expected costs, less than zero. With a ``cost_matrix`` passed here, and two classes,
+            what calling the row ``classes_[1]`` is expected to save.
         """
         self._check_fitted()
         if self._posterior is None:
@@ -492,7 +685,7 @@ class WeightedKerasClassifier(FitSteps):
                 "labels with a loss of this package; this "
                 f"{type(self).__name__} was fitted on targets of type {self.target_type_!r}."
             )
-        return self._decision(self._logits(X, predict_arguments))
+        return self._decision(self._logits(X, predict_arguments), prior, cost_matrix)
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Give the accuracy of ``predict``; warn, once, where accuracy says little.
@@ -545,13 +738,13 @@ class WeightedKerasClassifier(FitSteps):
         arguments["batch_size"] = 1024 if size == "auto" else batch_size_for(len(X), size)
         return self._keras_predict(X, arguments)
 
-    def _decision(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
-        if z.ndim == 1:
-            sign = self._sign()
-            return sign * self._cut.margin(sign * self._posterior.log_odds(z))
-        if self._has_several_labels():
-            return self._cut.margin(self._posterior.log_odds(z))
-        log_proba = self._posterior.log_proba(z)
-        if self.cost_matrix is not None:
-            return -expected_costs(np.exp(log_proba), self.cost_matrix)
-        return log_proba + self._log_multipliers
+    def _shown_scores(self, z: NDArray[np.float64], prior: Any) -> NDArray[np.float64]:
+        """Scores of the probabilities that are shown."""
+        if self.calibrate:
+            return self._log_scores(z, prior)
+        if prior is not None:
+            raise ValueError(
+                f"prior={prior!r} moves true probabilities, and calibrate=False shows the "
+                "network's own output. Set calibrate=True."
+            )
+        return z if z.ndim == 1 or self._has_several_labels() else log_softmax(z, axis=1)

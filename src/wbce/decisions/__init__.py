@@ -1,22 +1,37 @@
-"""From scores and labels to a decision: the threshold and the curve that it was chosen on."""
+"""From scores and labels to a decision: thresholds, multipliers, costs, and what they rest on."""
 
+from wbce.decisions._choice import ThresholdInterval, choose, resampled_interval, smoothed
 from wbce.decisions._costs import cost_log_odds, expected_costs
-from wbce.decisions._threshold import (
-    Cut,
+from wbce.decisions._curve import (
     ThresholdCurve,
     average_precision,
-    best_f1_cut,
     check_both_classes,
     threshold_curve,
 )
+from wbce.decisions._cut import Cut
+from wbce.decisions._multipliers import (
+    ClassRows,
+    best_log_multipliers,
+    class_objective,
+    smoothed_shares,
+)
+from wbce.decisions._objectives import binary_objective
 
 __all__ = [
+    "ClassRows",
     "Cut",
     "ThresholdCurve",
+    "ThresholdInterval",
     "average_precision",
-    "best_f1_cut",
+    "best_log_multipliers",
+    "binary_objective",
     "check_both_classes",
+    "choose",
+    "class_objective",
     "cost_log_odds",
     "expected_costs",
+    "resampled_interval",
+    "smoothed",
+    "smoothed_shares",
     "threshold_curve",
 ]

@@ -36,8 +36,9 @@ def expected_costs(proba: Float64, cost_matrix: NDArray[np.floating]) -> Float64
     ----------
     proba : ndarray of shape (n_samples, n_classes)
         The posterior.
-    cost_matrix : array-like of shape (n_classes, n_classes)
-        ``cost_matrix[i, j]`` is the cost of calling a row of class i a j.
+    cost_matrix : array-like of shape (n_classes, n_classes) or (n_samples, n_classes, n_classes)
+        ``cost_matrix[..., i, j]`` is the cost of calling a row of class i a j; one matrix for all
+        rows, or one for each.
 
     Returns
     -------
@@ -49,4 +50,5 @@ def expected_costs(proba: Float64, cost_matrix: NDArray[np.floating]) -> Float64
     >>> expected_costs(np.array([[0.8, 0.2]]), [[0, 1], [9, 0]])
     array([[1.8, 0.8]])
     """
-    return proba @ np.asarray(cost_matrix, dtype=np.float64)
+    costs = np.asarray(cost_matrix, dtype=np.float64)
+    return proba @ costs if costs.ndim == 2 else np.einsum("ni,nij->nj", proba, costs)

@@ -1,0 +1,218 @@
+"""The steps of a fit that find the rows that judge: held back, passed in, or out of fold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from wbce import validation
+from wbce._decision_steps import DecisionSteps
+from wbce._rows import Judged, Rows, check_sample_weight
+from wbce.decisions import check_both_classes
+from wbce.losses import BatchLoss
+
+PassedRows = tuple[Any, Any, Any]
+
+
+class JudgingSteps(DecisionSteps):
+    """Which rows judge, and what the networks that were not trained on them say of them."""
+
+    best_epoch_: int
+    validation_score_: float
+
+    # ------------------------------------------------------------------ rows passed to fit
+
+    def _passed_rows(
+        self, X_val: Any, y_val: Any, sample_weight_val: Any, arguments: dict[str, Any]
+    ) -> PassedRows | None:
+        """Gather validation rows from whichever way they were passed."""
+        data = self._pop_fit_argument("validation_data", arguments)
+        if data is not None:
+            if X_val is not None:
+                raise ValueError("Pass X_val and y_val, or validation_data, not both.")
+            if not isinstance(data, list | tuple) or len(data) not in (2, 3):
+                raise ValueError(
+                    "validation_data is (X_val, y_val) or (X_val, y_val, sample_weight_val)."
+                )
+            X_val, y_val, sample_weight_val = (*data, None)[:3]
+        if X_val is None and y_val is None:
+            if sample_weight_val is not None:
+                raise ValueError("sample_weight_val was passed without X_val and y_val.")
+            return None
+        if X_val is None or y_val is None:
+            missing = "X_val" if X_val is None else "y_val"
+            raise ValueError(f"X_val and y_val go together; {missing} is missing.")
+        if self._tunes() and self.threshold_cv not in (None, False):
+            raise ValueError(
+                f"threshold_cv={self.threshold_cv!r} chooses the threshold out of fold, and rows "
+                "to choose it on were passed as well. Leave one of the two out."
+            )
+        return X_val, y_val, sample_weight_val
+
+    def _validated(
+        self, passed: PassedRows, names: tuple[str, str] = ("y_val", "sample_weight_val")
+    ) -> Rows:
+        """Check labelled rows beside those of the fit."""
+        X, y = self._validate_data(passed[0], passed[1])
+        population = check_sample_weight(passed[2], X, names[1])
+        codes = None
+        if self._has_one_label_a_row():
+            unknown = sorted(set(y.ravel().tolist()) - set(self.classes_.tolist()), key=str)
+            if unknown:
+                raise ValueError(
+                    f"{names[0]} has labels that the fit did not have: {unknown}. It had "
+                    f"{self.classes_.tolist()}."
+                )
+            codes = self._codes(y)
+        elif self._has_several_labels():
+            codes = self._indicators(y)
+        return Rows(X, y, codes, population).take(np.flatnonzero(population > 0))
+
+    # ------------------------------------------------------------------ rows held back
+
+    def _split(
+        self, rows: Rows, passed: PassedRows | None, validation_split: Any, seed: int
+    ) -> tuple[Rows, Rows | None]:
+        """Set aside the rows that judge."""
+        if passed is not None:
+            judge = self._validated(passed)
+            if self._tunes() and self._positive is not None:
+                check_both_classes(judge.codes == self._positive, judge.sample_weight)
+            return rows, judge
+        without_map = isinstance(self._named_loss(), BatchLoss)
+        demanded = {
+            f'threshold="{self.threshold}"': self._tunes(),
+            "early_stopping=True": self._stops_early() is True,
+            f"calibrate={self.calibrate!r}": isinstance(self.calibrate, str),
+            f"calibrate=True with loss={self.loss!r}, which has no posterior of its own,": (
+                without_map and bool(self.calibrate)
+            ),
+        }
+        if not (any(demanded.values()) or without_map) and self._stops_early() is False:
+            return rows, None
+        n_classes = 1 if rows.codes is None else len(self.classes_)
+        kept, held = validation.hold_out(
+            validation_split, rows.X, rows.codes, n_classes, rows.groups, seed
+        )
+        counted = self._counted(rows) if self._tunes() else self._counted_as_one_label(rows)
+        if not validation.enough_rows(counted, n_classes, (kept, held)):
+            for why in (name for name, wanted in demanded.items() if wanted):
+                raise ValueError(self._too_few_rows(why, validation_split, rows, held))
+            return rows, None
+        return rows.take(kept), rows.take(held)
+
+    def _stops_early(self) -> bool | None:
+        """What `early_stopping` wants; None for "auto"."""
+        return None if isinstance(self.early_stopping, str) else bool(self.early_stopping)
+
+    def _counted(self, rows: Rows) -> Any:
+        """Codes of the classes, or of the labels that are not skipped."""
+        if rows.codes is None or rows.codes.ndim == 1:
+            return rows.codes
+        return rows.codes[:, ~self._empty_labels]
+
+    def _counted_as_one_label(self, rows: Rows) -> Any:
+        return rows.codes if rows.codes is not None and rows.codes.ndim == 1 else None
+
+    def _too_few_rows(self, why: str, validation_split: Any, rows: Rows, held: Any) -> str:
+        codes = self._counted(rows) if self._tunes() else self._counted_as_one_label(rows)
+        if codes is None:
+            counts, held_counts, names = np.array([len(rows)]), np.array([len(held)]), ["any"]
+        elif codes.ndim == 1:
+            counts, held_counts = (
+                np.bincount(of, minlength=len(self.classes_)) for of in (codes, codes[held])
+            )
+            names = self.classes_.tolist()
+        else:
+            counts, held_counts = codes.sum(axis=0), codes[held].sum(axis=0)
+            names = [f"label {k}" for k in np.flatnonzero(~self._empty_labels)]
+        return validation.too_few_rows_message(why, validation_split, counts, held_counts, names)
+
+    def _judged(self, judge: Rows | None) -> Judged | None:
+        """What the network, now trained, says of rows that it was not trained on."""
+        if judge is None or self._posterior is None:
+            return None
+        z = self._logit_function(self._encode(judge.X))
+        return Judged(judge.codes, judge.sample_weight, z)
+
+    # ------------------------------------------------------------------ out of fold
+
+    def _threshold_folds(
+        self, rows: Rows, passed: PassedRows | None, validation_split: Any, seed: int
+    ) -> list[validation.Split] | None:
+        """The splits to choose the threshold out of fold; None to choose it on validation rows."""
+        cv = validation.check_threshold_cv(self.threshold_cv)
+        if not self._tunes() or cv is False or rows.codes is None or passed is not None:
+            return None
+        n_classes, codes = len(self.classes_), self._counted(rows)
+        everything = np.arange(len(rows))
+        if cv is None:
+            own_way = not isinstance(validation_split, float) or self.warm_start
+            if own_way or self.callbacks is not None:
+                return None
+            _, held = validation.hold_out(
+                validation_split, rows.X, rows.codes, n_classes, rows.groups, seed
+            )
+            if validation.rows_of_rarest(codes, n_classes, held) >= validation.FEW_ROWS:
+                return None
+            cv = validation.MIN_ROWS_PER_CLASS
+        if self.warm_start:
+            raise ValueError(
+                f"threshold_cv={cv!r} trains new networks, and warm_start=True goes on with an old "
+                "one. Pass threshold_cv=False, or warm_start=False."
+            )
+        rarest = validation.rows_of_rarest(codes, n_classes, everything)
+        if rarest < validation.MIN_ROWS_PER_CLASS:
+            held = everything[:0]
+            why = f'threshold="{self.threshold}"'
+            message = self._too_few_rows(why, validation_split, rows, held)
+            raise ValueError(
+                f"{message} Out of fold it needs {validation.MIN_ROWS_PER_CLASS} rows of every "
+                f"class, and there are {rarest}."
+            )
+        return validation.folds(cv, rows.X, rows.codes, n_classes, rows.groups, seed)
+
+    def _out_of_fold(
+        self, rows: Rows, folds: list[validation.Split], seed: int, epochs: int, arguments: Any
+    ) -> tuple[Judged, int]:
+        """Fit a network for each fold; say what they say of the others' rows, and when to stop."""
+        parts = []
+        for number, (kept, held) in enumerate(folds):
+            train, judge = rows.take(kept), rows.take(held)
+            network = self._for_fold(seed + 1 + number)
+            network.fit(
+                train.X,
+                train.y,
+                sample_weight=train.sample_weight,
+                X_val=judge.X,
+                y_val=judge.y,
+                sample_weight_val=judge.sample_weight,
+                epochs=epochs,
+                **arguments,
+            )
+            if network._posterior is None:  # what such a network says is no class: refused later
+                self._posterior, self.model_ = None, network.model_
+                self._refuse_class_decisions()
+            judge = network._rebased(judge)
+            z = network._logit_function(network._encode(judge.X))
+            scores = network._log_scores(z) if network._calibration is None else None
+            parts.append((Judged(judge.codes, judge.sample_weight, z, scores), network))
+        codes, weight, z = (
+            np.concatenate([getattr(part, name) for part, _ in parts])
+            for name in ("codes", "sample_weight", "z")
+        )
+        each = [part.scores for part, _ in parts]
+        scores = None if any(part is None for part in each) else np.concatenate(each)
+        judged = Judged(codes, weight, z, scores)
+        self.validation_score_ = float(np.mean([network.validation_score_ for _, network in parts]))
+        return judged, round(np.median([network.best_epoch_ for _, network in parts]))
+
+    def _for_fold(self, seed: int) -> Any:
+        """An unfitted twin that trains on some of the rows, judged by the others."""
+        network = clone(self)
+        network.set_params(threshold=None, threshold_cv=None, random_state=seed)
+        if self._positive is not None:
+            network.set_params(pos_label=self.pos_label_)
+        return network
