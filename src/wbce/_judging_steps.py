@@ -172,7 +172,7 @@ class JudgingSteps(DecisionSteps):
                 f"{message} Out of fold it needs {validation.MIN_ROWS_PER_CLASS} rows of every "
                 f"class, and there are {rarest}."
             )
-        return validation.folds(cv, rows.X, rows.codes, n_classes, rows.groups, seed)
+        return validation.folds(cv, rows.X, codes, n_classes, rows.groups, seed)
 
     def _out_of_fold(
         self, rows: Rows, folds: list[validation.Split], seed: int, epochs: int, arguments: Any

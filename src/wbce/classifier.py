@@ -439,6 +439,11 @@ class WeightedKerasClassifier(FitSteps):
         """
         with self._as_it_was_on_error():
             check_parameters(self)
+            if self.prior is not None:
+                raise ValueError(
+                    f"prior={self.prior!r} needs the base rate of the training rows, which "
+                    "initialize does not see. Leave it None."
+                )
             seed = self._draw_seed()
             self._forget()
             rows = self._fit_rows(X, y, None, reset=True)

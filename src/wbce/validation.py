@@ -177,7 +177,7 @@ def too_few_rows_message(
     names : list
         The classes.
     """
-    rarest = int(np.argmin(np.minimum(held, counts - held)))
+    rarest = int(np.lexsort((counts, np.minimum(held, counts - held)))[0])
     n = int(counts[rarest])
     how = validation_split if isinstance(validation_split, float | tuple) else "the splitter"
     message = (
@@ -308,6 +308,12 @@ def _folds_of(n: int, X: Any, codes: Any, groups: Any, seed: int) -> list[Split]
         raise ValueError(
             f"There are {len(np.unique(groups))} groups, and {n} folds or more are needed to keep "
             "each group's rows together: pass fewer folds, or more groups."
+        )
+    rarest = rows_of_rarest(codes, int(codes.max()) + 1, np.arange(len(X))) if one_label else n
+    if rarest < n:
+        raise ValueError(
+            f"{n} folds need {n} rows of every class or more, and there are {rarest} of the "
+            "rarest: pass fewer folds."
         )
     if codes is not None and not one_label and groups is None:
         parts = label_parts(codes, [1 / n] * n, seed)

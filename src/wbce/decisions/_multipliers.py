@@ -23,6 +23,8 @@ _MOST_CUTS = 2**16
 _MOST_CUTS_SCORED = 100
 """So many, if a scorer is asked about each."""
 _MOST_SWEEPS = 20
+_DECIMALS = 9
+"""Rows that turn at places closer than this turn together: no multiplier lies safely between."""
 
 _KNOWN = (
     "'f1' or 'f<beta>' (their means over the classes), 'mcc', 'balanced_accuracy', 'g_mean', "
@@ -275,7 +277,7 @@ def _best_of_one(
     rival = np.argmax(others, axis=1)
     # a row is called k where the multiplier is above this
     turning = np.take_along_axis(others, rival[:, None], axis=1)[:, 0] - rows.log_proba[:, k]
-    points, group = np.unique(turning, return_inverse=True)
+    points, group = np.unique(np.round(turning, _DECIMALS), return_inverse=True)
     most = _MOST_CUTS if objective.scorer is None else _MOST_CUTS_SCORED
     if len(points) > most:
         kept = np.linspace(0, len(points) - 1, most).round().astype(np.intp)
