@@ -179,10 +179,9 @@ def too_few_rows_message(
     """
     rarest = int(np.lexsort((counts, np.minimum(held, counts - held)))[0])
     n = int(counts[rarest])
-    how = validation_split if isinstance(validation_split, float | tuple) else "the splitter"
     message = (
         f"{why} needs validation rows, at least {MIN_ROWS_PER_CLASS} of every class, and as many "
-        f"to train on: validation_split={how} gives {int(held[rarest])} of the {n} rows of class "
+        f"to train on: validation_split={validation_split!r} gives {int(held[rarest])} of the {n} rows of class "
         f"{names[rarest]!r}. "
     )
     if n >= 2 * MIN_ROWS_PER_CLASS and isinstance(validation_split, float):
