@@ -194,6 +194,17 @@ def test_a_fit_out_of_fold_is_the_same_twice_and_in_a_pipeline(data):
     assert np.isfinite(cross_val_score(a, X, y, cv=2, scoring="f1")).all()
 
 
+def test_folds_side_by_side_are_those_one_by_one(data):
+    import joblib
+
+    X, y = data
+    alone = clf(threshold_cv=4).fit(X, y)
+    with joblib.parallel_config("threading", n_jobs=2):
+        together = clf(threshold_cv=4).fit(X, y)
+    assert together.threshold_ == alone.threshold_
+    np.testing.assert_array_equal(together.predict_proba(X), alone.predict_proba(X))
+
+
 def test_groups_are_routed(data):
     import sklearn
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 from sklearn.base import clone
 
 from wbce import validation
@@ -177,42 +178,49 @@ class JudgingSteps(DecisionSteps):
     def _out_of_fold(
         self, rows: Rows, folds: list[validation.Split], seed: int, epochs: int, arguments: Any
     ) -> tuple[Judged, int]:
-        """Fit a network for each fold; say what they say of the others' rows, and when to stop."""
-        parts = []
-        for number, (kept, held) in enumerate(folds):
-            train, judge = rows.take(kept), rows.take(held)
-            network = self._for_fold(seed + 1 + number)
-            network.fit(
-                train.X,
-                train.y,
-                sample_weight=train.sample_weight,
-                X_val=judge.X,
-                y_val=judge.y,
-                sample_weight_val=judge.sample_weight,
-                epochs=epochs,
-                **arguments,
+        """Fit a network for each fold; say what they say of the others' rows, and when to stop.
+
+        In threads, side by side, if joblib is told so.
+        """
+        parts = Parallel(prefer="threads", require="sharedmem")(
+            delayed(self._judged_in_fold)(
+                rows.take(kept), rows.take(held), seed + 1 + number, epochs, arguments
             )
-            if network._posterior is None:  # what such a network says is no class: refused later
-                self._posterior, self.model_ = None, network.model_
-                self._refuse_class_decisions()
-            judge = network._rebased(judge)
-            z = network._logit_function(network._encode(judge.X))
-            scores = network._log_scores(z) if network._calibration is None else None
-            parts.append((Judged(judge.codes, judge.sample_weight, z, scores), network))
+            for number, (kept, held) in enumerate(folds)
+        )
+        judged, best_epochs, scores = zip(*parts, strict=True)
         codes, weight, z = (
-            np.concatenate([getattr(part, name) for part, _ in parts])
+            np.concatenate([getattr(part, name) for part in judged])
             for name in ("codes", "sample_weight", "z")
         )
-        each = [part.scores for part, _ in parts]
-        scores = None if any(part is None for part in each) else np.concatenate(each)
-        judged = Judged(codes, weight, z, scores)
-        self.validation_score_ = float(np.mean([network.validation_score_ for _, network in parts]))
-        return judged, round(np.median([network.best_epoch_ for _, network in parts]))
+        each = [part.scores for part in judged]
+        of_posterior = None if any(part is None for part in each) else np.concatenate(each)
+        self.validation_score_ = float(np.mean(scores))
+        return Judged(codes, weight, z, of_posterior), round(np.median(best_epochs))
 
-    def _for_fold(self, seed: int) -> Any:
-        """An unfitted twin that trains on some of the rows, judged by the others."""
+    def _judged_in_fold(
+        self, train: Rows, judge: Rows, seed: int, epochs: int, arguments: dict[str, Any]
+    ) -> tuple[Judged, int, float]:
+        """What a network that was trained on some rows says of others; its epochs and its score."""
         network = clone(self)
         network.set_params(threshold=None, threshold_cv=None, random_state=seed)
         if self._positive is not None:
             network.set_params(pos_label=self.pos_label_)
-        return network
+        network.fit(
+            train.X,
+            train.y,
+            sample_weight=train.sample_weight,
+            X_val=judge.X,
+            y_val=judge.y,
+            sample_weight_val=judge.sample_weight,
+            epochs=epochs,
+            **arguments,
+        )
+        if network._posterior is None:  # such a network says nothing of classes
+            self.model_ = network.model_
+            self._refuse_class_decisions()
+        judge = network._rebased(judge)
+        z = network._logit_function(network._encode(judge.X))
+        scores = network._log_scores(z) if network._calibration is None else None
+        judged = Judged(judge.codes, judge.sample_weight, z, scores)
+        return judged, network.best_epoch_, network.validation_score_

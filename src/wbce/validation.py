@@ -181,8 +181,8 @@ def too_few_rows_message(
     n = int(counts[rarest])
     message = (
         f"{why} needs validation rows, at least {MIN_ROWS_PER_CLASS} of every class, and as many "
-        f"to train on: validation_split={validation_split!r} gives {int(held[rarest])} of the {n} rows of class "
-        f"{names[rarest]!r}. "
+        f"to train on: validation_split={validation_split!r} gives {int(held[rarest])} of the {n} "
+        f"rows of class {names[rarest]!r}. "
     )
     if n >= 2 * MIN_ROWS_PER_CLASS and isinstance(validation_split, float):
         enough = math.ceil(1000 * (MIN_ROWS_PER_CLASS - 0.5) / n) / 1000
