@@ -128,9 +128,7 @@ def test_what_threshold_cv_may_be(bad):
         validation.check_threshold_cv(bad)
 
 
-@pytest.mark.parametrize(
-    "cv", [4, KFold(4), RepeatedStratifiedKFold(n_splits=2, n_repeats=2), TimeSeriesSplit(3)]
-)
+@pytest.mark.parametrize("cv", [4, KFold(4), TimeSeriesSplit(3)])
 def test_folds_judge_rows_that_they_do_not_train_on(cv):
     y = np.arange(200) % 5 // 4
     splits = validation.folds(cv, X, y, 2, None, 0)
@@ -161,8 +159,14 @@ def test_folds_as_masks():
 
 WRONG = {
     "rows on both sides": ([(range(150), range(100, 200))], "to train on and to judge by at once"),
-    "numbers beyond": ([(range(150), [200])], "beyond the 200 rows"),
+    "numbers beyond": ([(range(150), [200])], "numbers from 0 to 199.*got .200"),
     "no rows": ([(range(150), [])], "no rows on one side"),
+    "numbers below": ([(range(150), [-1])], "row numbers from 0 to 199"),
+    "no numbers": ([(range(150), [0.5])], "row numbers from 0 to 199"),
+    "rows judged twice": (
+        RepeatedStratifiedKFold(n_splits=2, n_repeats=2),
+        "judges some rows more than once",
+    ),
     "a class missing": (KFold(2), "has no row of some class to train on"),
 }
 

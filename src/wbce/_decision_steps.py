@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,19 +12,20 @@ from scipy.special import expit, log_softmax, logsumexp
 from wbce._posterior_steps import PosteriorSteps
 from wbce._rows import Judged, Rows
 from wbce.decisions import (
+    FAR,
     ClassRows,
     Cut,
     ThresholdCurve,
-    ThresholdInterval,
-    best_log_multipliers,
     binary_objective,
     check_both_classes,
     choose,
+    chosen_log_multipliers,
     class_objective,
     cost_log_odds,
     expected_costs,
+    of_so_many,
+    resampled_class_interval,
     resampled_interval,
-    smoothed_shares,
     threshold_curve,
 )
 from wbce.losses import check_cost_matrix
@@ -43,6 +45,8 @@ class DecisionSteps(PosteriorSteps):
     _log_prior_shift: Any  # from the training rows' base rate to the population's, by class
     _counts_so_far: Any  # of the rows that the posterior was learned from
     _chosen_for: Any  # what the threshold was tuned for: objective, costs, and whether exactly
+    _tuned_rows: Any  # on which, for three classes or more
+    _moved_prior: Any  # by tune_threshold
 
     # ------------------------------------------------------------------ the base rate
 
@@ -55,10 +59,12 @@ class DecisionSteps(PosteriorSteps):
         if rows.codes is None or rows.codes.ndim > 1:
             return
         self._counts_so_far = counts = self._class_counts(rows) + before
+        counts = np.maximum(counts, 0.5)  # a class that has not come yet: half a row
         shares = counts / counts.sum()
         self.prior_ = shares
-        if self.prior is not None:
-            self.prior_ = class_shares(self.prior, self.classes_.tolist(), self._positive)
+        prior = getattr(self, "_moved_prior", self.prior)
+        if prior is not None:
+            self.prior_ = class_shares(prior, self.classes_.tolist(), self._positive)
             self._log_prior_shift = np.log(self.prior_) - np.log(shares)
 
     def _rebased(self, rows: Rows) -> Rows:
@@ -68,7 +74,7 @@ class DecisionSteps(PosteriorSteps):
         counts = self._class_counts(rows)
         factors = np.divide(self.prior_, counts, out=np.zeros(len(counts)), where=counts > 0)
         weight = rows.sample_weight * (factors * counts.sum())[rows.codes]
-        return Rows(rows.X, rows.y, rows.codes, weight, rows.groups)
+        return replace(rows, sample_weight=weight)
 
     def _log_scores_so_far(self, z: NDArray[np.float64], judge: Rows) -> NDArray[np.float64]:
         """The posterior as it would be if training ended now, with these validation logits."""
@@ -98,6 +104,7 @@ class DecisionSteps(PosteriorSteps):
         shift = self._log_prior_shift
         self._log_prior_shift = moved if shift is None else shift + moved
         self.prior_ = class_shares(prior, self.classes_.tolist(), self._positive)
+        self._moved_prior = prior
 
     def _other_prior(self, prior: Any) -> NDArray[np.float64]:
         """The way from the base rate of the fit to another one."""
@@ -122,7 +129,7 @@ class DecisionSteps(PosteriorSteps):
     def _choose_threshold(self, judged: Judged | None) -> None:
         """Settle where to cut the posterior of the positive class, or of every label."""
         self.threshold_ = self._cut = self._log_multipliers = self._costs = None
-        for name in ("threshold_curve_", "threshold_score_", "_chosen_for"):
+        for name in ("threshold_curve_", "threshold_score_", "_chosen_for", "_tuned_rows"):
             self.__dict__.pop(name, None)
         if self._posterior is None:
             return
@@ -139,7 +146,7 @@ class DecisionSteps(PosteriorSteps):
         if self._has_several_labels():
             log_odds = self._posterior.implied_log_odds(n)
             log_odds = np.where(self._empty_labels, np.inf, log_odds)
-            self._cut_at(Cut.between_scores(np.nan_to_num(log_odds, posinf=1e6)))
+            self._cut_at(Cut.between_scores(np.clip(log_odds, -FAR, FAR)))
         elif n > 2 and self.cost_matrix is not None:
             self._costs = check_cost_matrix(self.cost_matrix)
         elif n > 2:
@@ -152,21 +159,49 @@ class DecisionSteps(PosteriorSteps):
 
     def _decide_as_said(self) -> None:
         """At the numbers that the user gave."""
+        said = self._said_thresholds()
+        if self._has_several_labels():
+            self._cut_at(Cut.at(np.where(self._empty_labels, 1.0, said)))
+        elif len(self.classes_) > 2:
+            self._multiply(-np.log(said))
+        else:
+            self._cut_at(Cut.at(said))
+
+    def _said_thresholds(self) -> NDArray[np.float64]:
         n, said = len(self.classes_), np.asarray(self.threshold, dtype=np.float64)
         several = self._has_several_labels()
         if several and said.ndim == 0:
             said = np.full(n, said)
         if said.shape != (() if n == 2 and not several else (n,)):
             raise ValueError(self._wrong_thresholds())
-        if n > 2 and not several:
-            if not (said > 0).all():
+        if n > 2 and not several and not (said > 0).all():
+            raise ValueError(
+                f"threshold={self.threshold!r}: the class with the largest ratio of probability to "
+                "threshold is chosen, so every threshold must be above 0."
+            )
+        return said
+
+    def _check_decisions(self) -> None:
+        """Check what ``threshold`` and ``threshold_objective`` say, now that y is known."""
+        if self._tunes():
+            self._understood(self.threshold_objective, self.cost_matrix)
+        elif self.threshold is not None:
+            self._said_thresholds()
+
+    def _understood(self, said: Any, costs: Any) -> Any:
+        """The objective for these targets."""
+        if self._has_several_labels():
+            if isinstance(said, str) and said == "cost":
                 raise ValueError(
-                    f"threshold={self.threshold!r}: the class with the largest ratio of "
-                    "probability to threshold is chosen, so every threshold must be above 0."
+                    "threshold_objective='cost' is for classes that exclude each other, as "
+                    "cost_matrix is; labels are tuned each for itself. Pass another objective."
                 )
-            self._multiply(-np.log(said))
-        else:
-            self._cut_at(Cut.at(said))
+            return binary_objective(said)
+        if len(self.classes_) > 2:
+            return class_objective(said, costs)
+        if costs is not None and self._sign() < 0:
+            costs = np.asarray(costs)[::-1, ::-1]  # the positive class in the second place
+        return binary_objective(said, costs)
 
     def _wrong_thresholds(self) -> str:
         labels = self.classes_.tolist()
@@ -178,7 +213,7 @@ class DecisionSteps(PosteriorSteps):
         if len(labels) == 2:
             return (
                 f"threshold={self.threshold!r}: y has two classes, and one number cuts the "
-                f"probability of the positive one, {self.pos_label_!r}. Pass a number."
+                "probability of the positive one. Pass a number."
             )
         return (
             f"threshold={self.threshold!r}: y has {len(labels)} classes, {labels}, and one number "
@@ -198,15 +233,18 @@ class DecisionSteps(PosteriorSteps):
 
     def _tune(self, judged: Judged, said: Any) -> None:
         """Choose the threshold, thresholds or multipliers on rows that judge."""
-        exact = self.threshold == "exact" if self._tunes() else False
-        self._chosen_for = said, self.cost_matrix, exact
+        exact = isinstance(self.threshold, str) and self.threshold == "exact"
+        costs = self.cost_matrix
+        said = of_so_many(said, judged.n_passed)
+        objective = self._understood(said, costs)
+        self._chosen_for = said, costs, exact
+        self.__dict__.pop("_tuned_rows", None)
         scores = self._log_scores(judged.z) if judged.scores is None else judged.scores
         if self._has_several_labels():
-            self._tune_labels(scores, judged, said, exact)
+            self._tune_labels(scores, judged, objective, exact)
         elif scores.ndim == 2:
-            self._tune_classes(scores, judged, said, exact)
+            self._tune_classes(scores, judged, objective, exact)
         else:
-            objective = binary_objective(said, self._costs_of_positive())
             positive = judged.codes == self._positive
             check_both_classes(positive, judged.sample_weight)
             curve = threshold_curve(self._sign() * scores, positive, judged.sample_weight)
@@ -215,16 +253,15 @@ class DecisionSteps(PosteriorSteps):
             self._cut_at(Cut.between_scores(float(curve.log_odds[place])))
 
     def _tune_labels(
-        self, scores: NDArray[np.float64], judged: Judged, said: Any, exact: bool
+        self, scores: NDArray[np.float64], judged: Judged, objective: Any, exact: bool
     ) -> None:
         """Choose a threshold for every label, each for itself."""
-        objective = binary_objective(said)
         curves: list[ThresholdCurve | None] = []
         cuts, reached = [], []
         for label, codes in enumerate(judged.codes.T):
-            if self._empty_labels[label]:
+            if self._empty_labels[label] or self._full_labels[label]:
                 curves.append(None)
-                cuts.append(1e6)
+                cuts.append(FAR if self._empty_labels[label] else -FAR)
                 reached.append(np.nan)
                 continue
             check_both_classes(codes == 1, judged.sample_weight, f" of label {label}")
@@ -240,51 +277,47 @@ class DecisionSteps(PosteriorSteps):
         self._cut_at(Cut.between_scores(np.array(cuts)))
 
     def _tune_classes(
-        self, log_proba: NDArray[np.float64], judged: Judged, said: Any, exact: bool
+        self, log_proba: NDArray[np.float64], judged: Judged, objective: Any, exact: bool
     ) -> None:
         """Choose a multiplier for every class."""
-        objective = class_objective(said, self.cost_matrix)
         self._check_each_class_is_there(judged, "A threshold for every class")
-        rows = ClassRows.labelled(log_proba, judged.codes, judged.sample_weight)
-        seen = rows if exact or objective.scorer is not None else smoothed_shares(rows)
+        rows = ClassRows.labelled(log_proba, judged.codes, judged.sample_weight, self.classes_)
         implied = self._posterior.implied_log_multipliers(len(self.classes_))
         starts = [np.zeros(len(implied)), implied, -np.log(self.prior_)]
+        found = chosen_log_multipliers(rows, objective, starts, exact)
         self._costs = None
-        self._multiply(best_log_multipliers(seen, objective, starts)[0])
+        self._multiply(found)
+        self._tuned_rows = log_proba, judged.codes, judged.sample_weight
         decided = np.argmax(log_proba + self._log_multipliers, axis=1)
         self.threshold_score_ = rows.value(objective, decided)
 
-    def _costs_of_positive(self) -> Any:
-        """The cost matrix with the positive class in the second place."""
-        if self.cost_matrix is None:
-            return None
-        costs = np.asarray(self.cost_matrix, dtype=np.float64)
-        return costs if self._positive == 1 else costs[::-1, ::-1]
-
     @property
-    def threshold_interval_(self) -> ThresholdInterval | list[ThresholdInterval | None] | None:
-        """Where the threshold lies, and the objective at it, if the judging rows are drawn again.
+    def threshold_interval_(self) -> Any:
+        """Where thresholds lie, and the objective at them, if the judging rows are drawn again.
 
-        By 200 bootstrap samples, drawn when this is asked for; 90 % of them lie within. For
-        several labels a row one for each.
+        By 200 bootstrap samples, 50 for three classes or more, drawn whenever this is asked for;
+        90 % of them lie within. For labels one for each.
         """
-        if not hasattr(self, "threshold_curve_"):
+        if not hasattr(self, "_chosen_for"):
             raise AttributeError(
-                f"{type(self).__name__} has threshold_interval_ where a threshold was tuned, of "
-                "two classes or of labels: by threshold='auto', or tune_threshold."
+                f"{type(self).__name__} has threshold_interval_ where a threshold was tuned: by "
+                "threshold='auto', or tune_threshold."
             )
-        said, _, exact = self._chosen_for
+        said, costs, exact = self._chosen_for
+        objective = self._understood(said, costs)
+        if hasattr(self, "_tuned_rows"):
+            log_proba, codes, weight = self._tuned_rows
+            rows = ClassRows.labelled(log_proba, codes, weight, self.classes_)
+            return resampled_class_interval(rows, self._log_multipliers, objective, exact)
         several = self._has_several_labels()
-        objective = binary_objective(said, None if several else self._costs_of_positive())
         curves = self.threshold_curve_ if several else [self.threshold_curve_]
-        cuts = np.atleast_1d(self._cut.log_odds)
         intervals = [
             None
             if curve is None
             else resampled_interval(
                 curve, int(np.argmin(np.abs(curve.log_odds - cut))), objective, exact
             )
-            for curve, cut in zip(curves, cuts, strict=True)
+            for curve, cut in zip(curves, np.atleast_1d(self._cut.log_odds), strict=True)
         ]
         return intervals if several else intervals[0]
 

@@ -42,24 +42,25 @@ class FitSteps(JudgingSteps):
             )
         X, y = self._validate_data(X, y, reset=reset, same_dtype=not reset)
         population, groups = check_sample_weight(sample_weight, X), check_groups(groups, X)
+        passed = None
         if not population.all():
-            kept = population > 0
-            X, y, population = X[kept], y[kept], population[kept]
-            groups = None if groups is None else groups[kept]
+            passed = population > 0
+            X, y, population = X[passed], y[passed], population[passed]
+            groups = None if groups is None else groups[passed]
         if reset:
             self._fit_encoders(X, y)
         if self._has_several_labels():
             self._check_label_parameters()
-            return Rows(X, y, self._indicators(y), population, groups)
+            return Rows(X, y, self._indicators(y), population, groups, passed)
         if not self._has_one_label_a_row():
-            return Rows(X, y, None, population, groups)
+            return Rows(X, y, None, population, groups, passed)
         if len(self.classes_) < 2:
             if self.model is None and self._network_function() is None:
                 self._refuse_one_class(y)
-            return Rows(X, y, None, population, groups)
+            return Rows(X, y, None, population, groups, passed)
         self._check_two_class_parameters()
         self._check_costs()
-        return Rows(X, y, self._codes(y), population, groups)
+        return Rows(X, y, self._codes(y), population, groups, passed)
 
     def _check_two_class_parameters(self) -> None:
         """Refuse what has a meaning for two classes only."""
@@ -94,6 +95,11 @@ class FitSteps(JudgingSteps):
             )
 
     def _indicators(self, y: NDArray[Any]) -> NDArray[np.intp]:
+        if y.shape[1] != len(self.classes_):
+            raise ValueError(
+                f"y has {y.shape[1]} columns, but this {type(self).__name__} was fitted on "
+                f"{len(self.classes_)} labels: pass a column for each."
+            )
         if not np.isin(y, (0, 1)).all():
             raise ValueError(
                 "y with several labels a row must be 0 or 1, a column for every label; got values "
@@ -162,11 +168,11 @@ class FitSteps(JudgingSteps):
 
     def _find_positive(self, rows: Rows) -> None:
         """Find the code of the positive class, None for more than two; labels that no row has."""
-        self._positive = self._empty_labels = None
+        self._positive = self._empty_labels = self._full_labels = None
         if rows.codes is None:
             return
         if rows.codes.ndim > 1:
-            self._empty_labels = np.zeros(len(self.classes_), dtype=bool)
+            self._empty_labels = self._full_labels = np.zeros(len(self.classes_), dtype=bool)
             return
         counts = weights.class_counts(rows.codes, len(self.classes_), rows.sample_weight)
         labels = self.classes_.tolist()
@@ -195,7 +201,7 @@ class FitSteps(JudgingSteps):
                 "throughout, and there is nothing to learn about them. Drop the columns, or pass "
                 "empty_labels='skip' never to predict them."
             )
-        self._empty_labels = empty
+        self._empty_labels, self._full_labels = empty, rows.codes.all(axis=0)
 
     def _build(self, train: Rows, copied: bool = True) -> None:
         """Build the network and compile it."""
@@ -366,6 +372,7 @@ class FitSteps(JudgingSteps):
             return np.ones(0)
         if not hasattr(self, "_positive"):
             self._find_positive(rows)
+            self._check_decisions()
         if self._has_several_labels():
             return self._weigh_label_part()
         relative = weights.class_weight_vector(

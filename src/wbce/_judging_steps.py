@@ -56,6 +56,8 @@ class JudgingSteps(DecisionSteps):
         self, passed: PassedRows, names: tuple[str, str] = ("y_val", "sample_weight_val")
     ) -> Rows:
         """Check labelled rows beside those of the fit."""
+        if passed[1] is None:
+            raise ValueError(f"{names[0]} is None: labels are needed for every row.")
         X, y = self._validate_data(passed[0], passed[1])
         population = check_sample_weight(passed[2], X, names[1])
         codes = None
@@ -93,11 +95,14 @@ class JudgingSteps(DecisionSteps):
         }
         if not (any(demanded.values()) or without_map) and self._stops_early() is False:
             return rows, None
-        n_classes = 1 if rows.codes is None else len(self.classes_)
-        kept, held = validation.hold_out(
-            validation_split, rows.X, rows.codes, n_classes, rows.groups, seed
-        )
-        counted = self._counted(rows) if self._tunes() else self._counted_as_one_label(rows)
+        try:
+            kept, held = self._hold_out(rows, validation_split, seed)
+        except validation.CannotSplitError:
+            if any(demanded.values()):
+                raise
+            return rows, None
+        counted = self._counted(rows) if self._tunes() else _of_classes(rows)
+        n_classes = 1 if counted is None else len(self.classes_)
         if not validation.enough_rows(counted, n_classes, (kept, held)):
             for why in (name for name, wanted in demanded.items() if wanted):
                 raise ValueError(self._too_few_rows(why, validation_split, rows, held))
@@ -108,17 +113,20 @@ class JudgingSteps(DecisionSteps):
         """What `early_stopping` wants; None for "auto"."""
         return None if isinstance(self.early_stopping, str) else bool(self.early_stopping)
 
+    def _hold_out(self, rows: Rows, validation_split: Any, seed: int) -> validation.Split:
+        n_classes = 1 if rows.codes is None else len(self.classes_)
+        return validation.hold_out(
+            validation_split, rows.X, rows.codes, n_classes, rows.groups, seed, rows.passed
+        )
+
     def _counted(self, rows: Rows) -> Any:
-        """Codes of the classes, or of the labels that are not skipped."""
+        """Codes of the classes, or of the labels that some rows have and some have not."""
         if rows.codes is None or rows.codes.ndim == 1:
             return rows.codes
-        return rows.codes[:, ~self._empty_labels]
-
-    def _counted_as_one_label(self, rows: Rows) -> Any:
-        return rows.codes if rows.codes is not None and rows.codes.ndim == 1 else None
+        return rows.codes[:, ~(self._empty_labels | self._full_labels)]
 
     def _too_few_rows(self, why: str, validation_split: Any, rows: Rows, held: Any) -> str:
-        codes = self._counted(rows) if self._tunes() else self._counted_as_one_label(rows)
+        codes = self._counted(rows) if self._tunes() else _of_classes(rows)
         if codes is None:
             counts, held_counts, names = np.array([len(rows)]), np.array([len(held)]), ["any"]
         elif codes.ndim == 1:
@@ -127,60 +135,88 @@ class JudgingSteps(DecisionSteps):
             )
             names = self.classes_.tolist()
         else:
-            counts, held_counts = codes.sum(axis=0), codes[held].sum(axis=0)
-            names = [f"label {k}" for k in np.flatnonzero(~self._empty_labels)]
+            counts, held_counts = (
+                np.minimum(of.sum(axis=0), len(of) - of.sum(axis=0)) for of in (codes, codes[held])
+            )
+            names = [
+                f"label {k}" for k in np.flatnonzero(~(self._empty_labels | self._full_labels))
+            ]
         return validation.too_few_rows_message(why, validation_split, counts, held_counts, names)
 
-    def _judged(self, judge: Rows | None) -> Judged | None:
+    def _judged(self, judge: Rows | None, among: Rows | None) -> Judged | None:
         """What the network, now trained, says of rows that it was not trained on."""
-        if judge is None or self._posterior is None:
+        if judge is None or among is None or self._posterior is None:
             return None
         z = self._logit_function(self._encode(judge.X))
-        return Judged(judge.codes, judge.sample_weight, z)
+        return Judged(judge.codes, judge.sample_weight, len(among), z)
 
     # ------------------------------------------------------------------ out of fold
 
     def _threshold_folds(
-        self, rows: Rows, passed: PassedRows | None, validation_split: Any, seed: int
+        self,
+        rows: Rows,
+        passed: PassedRows | None,
+        validation_split: Any,
+        seed: int,
+        arguments: dict[str, Any],
     ) -> list[validation.Split] | None:
         """The splits to choose the threshold out of fold; None to choose it on validation rows."""
         cv = validation.check_threshold_cv(self.threshold_cv)
         if not self._tunes() or cv is False or rows.codes is None or passed is not None:
             return None
         n_classes, codes = len(self.classes_), self._counted(rows)
-        everything = np.arange(len(rows))
+        rarest = validation.rows_of_rarest(codes, n_classes, np.arange(len(rows)))
         if cv is None:
-            own_way = not isinstance(validation_split, float) or self.warm_start
-            if own_way or self.callbacks is not None:
+            if not self._is_better_out_of_fold(rows, validation_split, seed, arguments):
                 return None
-            _, held = validation.hold_out(
-                validation_split, rows.X, rows.codes, n_classes, rows.groups, seed
-            )
-            if validation.rows_of_rarest(codes, n_classes, held) >= validation.FEW_ROWS:
-                return None
-            cv = validation.MIN_ROWS_PER_CLASS
+            cv = validation.N_FOLDS
         if self.warm_start:
             raise ValueError(
                 f"threshold_cv={cv!r} trains new networks, and warm_start=True goes on with an old "
                 "one. Pass threshold_cv=False, or warm_start=False."
             )
-        rarest = validation.rows_of_rarest(codes, n_classes, everything)
         if rarest < validation.MIN_ROWS_PER_CLASS:
-            held = everything[:0]
             why = f'threshold="{self.threshold}"'
-            message = self._too_few_rows(why, validation_split, rows, held)
+            message = self._too_few_rows(why, validation_split, rows, np.arange(0))
             raise ValueError(
                 f"{message} Out of fold it needs {validation.MIN_ROWS_PER_CLASS} rows of every "
                 f"class, and there are {rarest}."
             )
-        return validation.folds(cv, rows.X, codes, n_classes, rows.groups, seed)
+        return validation.folds(cv, rows.X, codes, n_classes, rows.groups, seed, rows.passed)
+
+    def _is_better_out_of_fold(
+        self, rows: Rows, validation_split: Any, seed: int, arguments: dict[str, Any]
+    ) -> bool:
+        """Whether validation rows would be few, and nothing stands against more networks."""
+        callbacks = (
+            self.callbacks,
+            getattr(self, "fit__callbacks", None),
+            arguments.get("callbacks"),
+        )
+        if (
+            not isinstance(validation_split, float)
+            or self.warm_start
+            or any(callbacks)
+            or isinstance(self.calibrate, str)
+            or isinstance(self._named_loss(), BatchLoss)
+        ):
+            return False
+        if rows.groups is not None and len(np.unique(rows.groups)) < validation.N_FOLDS:
+            return False
+        try:
+            _, held = self._hold_out(rows, validation_split, seed)
+        except validation.CannotSplitError:
+            return True
+        few = validation.rows_of_rarest(self._counted(rows), len(self.classes_), held)
+        return few < validation.FEW_ROWS
 
     def _out_of_fold(
         self, rows: Rows, folds: list[validation.Split], seed: int, epochs: int, arguments: Any
-    ) -> tuple[Judged, int]:
+    ) -> tuple[Judged, int | None]:
         """Fit a network for each fold; say what they say of the others' rows, and when to stop.
 
-        In threads, side by side, if joblib is told so.
+        In threads, side by side, if joblib is told so. None for when to stop says that the network
+        that is kept needs validation rows itself, to be calibrated.
         """
         parts = Parallel(prefer="threads", require="sharedmem")(
             delayed(self._judged_in_fold)(
@@ -188,20 +224,24 @@ class JudgingSteps(DecisionSteps):
             )
             for number, (kept, held) in enumerate(folds)
         )
-        judged, best_epochs, scores = zip(*parts, strict=True)
-        codes, weight, z = (
+        judged, best_epochs, losses = zip(*parts, strict=True)
+        codes, weight, z, scores = (
             np.concatenate([getattr(part, name) for part in judged])
-            for name in ("codes", "sample_weight", "z")
+            for name in ("codes", "sample_weight", "z", "scores")
         )
-        each = [part.scores for part in judged]
-        of_posterior = None if any(part is None for part in each) else np.concatenate(each)
-        self.validation_score_ = float(np.mean(scores))
-        return Judged(codes, weight, z, of_posterior), round(np.median(best_epochs))
+        pooled = Judged(codes, weight, len(rows), z, scores)
+        if None in best_epochs:
+            return pooled, None
+        self.validation_score_ = float(np.mean(losses))
+        return pooled, round(np.median(best_epochs)) - arguments.get("initial_epoch", 0)
 
     def _judged_in_fold(
         self, train: Rows, judge: Rows, seed: int, epochs: int, arguments: dict[str, Any]
-    ) -> tuple[Judged, int, float]:
-        """What a network that was trained on some rows says of others; its epochs and its score."""
+    ) -> tuple[Judged, int | None, float]:
+        """What a network that was trained on some rows says of others; its epochs and its score.
+
+        One that is calibrated gives no number of epochs.
+        """
         network = clone(self)
         network.set_params(threshold=None, threshold_cv=None, random_state=seed)
         if self._positive is not None:
@@ -221,6 +261,11 @@ class JudgingSteps(DecisionSteps):
             self._refuse_class_decisions()
         judge = network._rebased(judge)
         z = network._logit_function(network._encode(judge.X))
-        scores = network._log_scores(z) if network._calibration is None else None
-        judged = Judged(judge.codes, judge.sample_weight, z, scores)
-        return judged, network.best_epoch_, network.validation_score_
+        judged = Judged(judge.codes, judge.sample_weight, len(judge), z, network._log_scores(z))
+        best_epoch = network.best_epoch_ if network._calibration is None else None
+        return judged, best_epoch, network.validation_score_
+
+
+def _of_classes(rows: Rows) -> Any:
+    """Class codes; None for labels, of which rows are held back whatever they have."""
+    return rows.codes if rows.codes is not None and rows.codes.ndim == 1 else None

@@ -89,10 +89,9 @@ def _check_threshold(threshold: Any) -> None:
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"threshold={threshold!r} is not known.{hint} Known: {allowed}.")
     try:
-        numbers = np.asarray(threshold, dtype=np.float64)
+        numbers, is_bool = np.asarray(threshold, np.float64), np.asarray(threshold).dtype == bool
     except (TypeError, ValueError):
-        numbers = np.array(np.nan)
-    is_bool = np.asarray(threshold).dtype == bool
+        numbers, is_bool = np.array(np.nan), False
     if is_bool or numbers.ndim > 1 or not ((numbers >= 0) & (numbers <= 1)).all():
         raise ValueError(f"threshold={threshold!r} is not allowed: pass {allowed}.")
 
@@ -109,7 +108,8 @@ def _check_objective(said: Any, cost_matrix: Any) -> None:
 
 
 def _check_calibrate(value: Any) -> None:
-    if not isinstance(value, bool | np.bool_) and value not in ("sigmoid", "isotonic"):
+    named = isinstance(value, str) and value in ("sigmoid", "isotonic")
+    if not isinstance(value, bool | np.bool_) and not named:
         raise ValueError(
             f"calibrate={value!r} is not allowed: pass True (the posterior that the loss implies), "
             "'sigmoid' or 'isotonic' (calibrated on the validation rows), or False (the network's "

@@ -41,6 +41,7 @@ class PosteriorSteps(SciKerasClassifier):
     _logit_function: Any
     _output: Any
     _empty_labels: Any  # labels that no training row has
+    _full_labels: Any  # labels that every training row has
 
     # ------------------------------------------------------------------ the posterior
 

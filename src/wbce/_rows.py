@@ -25,6 +25,8 @@ class Rows:
         How many rows of the population each row stands for; above zero.
     groups : ndarray of shape (n_samples,), or None
         Rows of one group are not divided between training and judging.
+    passed : ndarray of bool, shape (n_passed,), or None
+        Which of the rows passed by the user these are, where some have no weight.
     """
 
     X: NDArray[Any]
@@ -32,6 +34,7 @@ class Rows:
     codes: Any
     sample_weight: NDArray[np.float64]
     groups: Any = None
+    passed: Any = None
 
     def __len__(self) -> int:
         return len(self.sample_weight)
@@ -51,6 +54,8 @@ class Judged:
     ----------
     codes : ndarray of shape (n_samples,) or (n_samples, n_labels)
     sample_weight : ndarray of shape (n_samples,)
+    n_passed : int
+        Among how many rows the user counts, of which these were judged.
     z : ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
         Logits.
     scores : ndarray of the shape of z, or None
@@ -60,6 +65,7 @@ class Judged:
 
     codes: Any
     sample_weight: NDArray[np.float64]
+    n_passed: int
     z: NDArray[np.float64]
     scores: Any = None
 
@@ -80,6 +86,12 @@ def check_groups(groups: Any, X: Any) -> NDArray[Any] | None:
             f"groups has shape {groups.shape}; one group for each of the {len(X)} rows is expected."
         )
     check_consistent_length(X, groups)
+    try:
+        np.unique(groups)
+    except TypeError as error:
+        raise ValueError(
+            "groups must be numbers or strings, one for every row, and none missing."
+        ) from error
     return groups
 
 

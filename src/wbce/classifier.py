@@ -92,16 +92,17 @@ class WeightedKerasClassifier(FitSteps):
     threshold_objective : str, dict, callable or scorer, default="f1"
         What to choose for: ``"f1"``, any ``"f<beta>"``, ``"mcc"``, ``"balanced_accuracy"``,
         ``"youden"``, ``"g_mean"``, ``"cost"`` (with ``cost_matrix``); ``{"min_precision": p}``,
-        ``{"min_recall": r}``, ``{"max_fpr": f}``, ``{"max_alarms": number, or share below 1}``,
-        ``{"max_alarms": number, "per": rows}``, or several of these at once; or a function of
-        arrays tp, fp, fn, tn, one number for every cut, that returns what to maximise. Labels are
-        tuned each for itself. For three classes or more: means over the classes, and also
-        scikit-learn's scorers of decisions.
+        ``{"min_recall": r}``, ``{"max_fpr": f}``, ``{"max_alarms": number, or share below 1}``
+        (the number among the rows passed), ``{"max_alarms": number, "per": rows}``, or several of
+        these at once; or a function of arrays tp, fp, fn, tn, one number for every cut, that
+        returns what to maximise. Labels are tuned each for itself. For three classes or more:
+        means over the classes, and also scikit-learn's scorers of decisions.
     threshold_cv : int, splitter, list of (train, test), False or None, default=None
         Chooses the threshold out of fold: a network for each fold judges the rows that it has not
         seen, and the one that is kept trains on all rows, for the median of their best epochs.
         None does so, with five folds, where the validation rows would have fewer than 30 of any
-        class; False never does.
+        class and nothing stands against it (callbacks, ``warm_start``, time order or a splitter
+        for the validation rows, a loss without a posterior of its own); False never does.
     empty_labels : {"error", "skip"}, default="error"
         What to do with labels that no training row has. Skipped ones are never predicted.
     validation_split : float in [0, 1), "last", ("last", float) or splitter, default=0.1
@@ -161,7 +162,7 @@ class WeightedKerasClassifier(FitSteps):
     threshold_curve_ : ThresholdCurve, or list of them
         Of a tuned threshold: counts, precision, recall, false-positive rate, alarms and the
         objective at every cut of the rows that judge, ``columns()`` as a table; for labels one
-        each.
+        each. Not for three classes or more.
     threshold_score_ : float, or ndarray of shape (n_labels,)
         The objective on the rows that judge, at the tuned threshold.
     threshold_interval_ : ThresholdInterval, or list of them
@@ -323,19 +324,22 @@ class WeightedKerasClassifier(FitSteps):
             check_count("epochs", epochs)
             seed = self._draw_seed()
             going_on = self.warm_start and hasattr(self, "model_")
-            self.__dict__.pop("_weight_so_far", None)
+            for name in ("_weight_so_far", "_moved_prior"):
+                self.__dict__.pop(name, None)
             if not going_on:
                 self._forget()
 
             rows = self._fit_rows(X, y, sample_weight, groups, reset=not going_on)
             self._find_positive(rows)
+            self._check_decisions()
             self._skip_empty_labels(rows)
-            folds = self._threshold_folds(rows, passed, validation_split, seed)
-            if folds is None:
-                judged, last_epoch = None, None
+            folds = self._threshold_folds(rows, passed, validation_split, seed, fit_arguments)
+            judged, last_epoch = None, None
+            if folds is not None:
+                judged, last_epoch = self._out_of_fold(rows, folds, seed, epochs, fit_arguments)
+            if last_epoch is None:
                 train, judge = self._split(rows, passed, validation_split, seed)
             else:
-                judged, last_epoch = self._out_of_fold(rows, folds, seed, epochs, fit_arguments)
                 train, judge = rows, None
             class_weights = self._weigh(train)
             self._settle_prior(train)
@@ -345,7 +349,7 @@ class WeightedKerasClassifier(FitSteps):
                     self._follow_loss()
                 else:
                     self._build(train)
-                self._map_to_posterior(train, judged or judge, class_weights, fit_arguments)
+                self._map_to_posterior(train, judge, class_weights, fit_arguments)
                 if not going_on:
                     self._start(train)
             self._train(
@@ -356,9 +360,9 @@ class WeightedKerasClassifier(FitSteps):
                 last_epoch=last_epoch,
                 arguments=fit_arguments,
             )
-            judged = judged or self._judged(judge)
-            self._calibrate(judged)
-            self._choose_threshold(judged)
+            held_back = self._judged(judge, among=rows if passed is None else judge)
+            self._calibrate(held_back)
+            self._choose_threshold(judged or held_back)
         return self
 
     def partial_fit(
@@ -418,7 +422,8 @@ class WeightedKerasClassifier(FitSteps):
                 arguments=fit_arguments,
                 in_parts=True,
             )
-            self._choose_threshold(None)
+            if not hasattr(self, "_chosen_for"):  # one that was tuned stays
+                self._choose_threshold(None)
         return self
 
     def initialize(self, X: ArrayLike, y: ArrayLike) -> WeightedKerasClassifier:
@@ -473,6 +478,8 @@ class WeightedKerasClassifier(FitSteps):
     ) -> WeightedKerasClassifier:
         """Choose the threshold on new labelled rows; the network stays as it is.
 
+        It holds until the next ``fit``; ``partial_fit`` leaves it alone.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, ...)
@@ -482,8 +489,8 @@ class WeightedKerasClassifier(FitSteps):
             What to choose for; None is the parameter ``threshold_objective``.
         sample_weight : array-like of shape (n_samples,), optional
         prior : float, array-like of shape (n_classes,) or dict by label, optional
-            Base rate of the population to decide in, from now on, if it is another than that of
-            the fit: probabilities move, and rows are weighted to have it.
+            Base rate of the population to decide in, until the next ``fit``, if it is another
+            than that of the last: probabilities move, and rows are weighted to have it.
 
         Returns
         -------
@@ -522,7 +529,7 @@ class WeightedKerasClassifier(FitSteps):
             rows = self._rebased(rows)
             z = self._logits(rows.X, {})
             said = self.threshold_objective if objective is None else objective
-            self._tune(Judged(rows.codes, rows.sample_weight, z), said)
+            self._tune(Judged(rows.codes, rows.sample_weight, len(rows), z), said)
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
@@ -681,7 +688,7 @@ class WeightedKerasClassifier(FitSteps):
             Two classes, and labels: above zero means ``classes_[1]``, or the label. More classes:
             the largest column is the decision; where ``cost_matrix`` decides, the columns are the
             expected costs, less than zero. With a ``cost_matrix`` passed here, and two classes,
-            what calling the row ``classes_[1]`` is expected to save.
+            not log-odds, but what calling the row ``classes_[1]`` is expected to save.
         """
         self._check_fitted()
         if self._posterior is None:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wbce._rows import check_sample_weight
+
 Float64 = NDArray[np.float64]
 
 _EXPLAINED = (
@@ -26,7 +28,7 @@ def class_shares(prior: Any, classes: list[Any], positive: int | None) -> Float6
 
     Parameters
     ----------
-    prior : float, sequence of length n_classes, or dict by label
+    prior : float, sequence of length n_classes, or dict or Series by label
         A number is the share of the positive class.
     classes : list
         The labels in the order of their codes.
@@ -47,6 +49,8 @@ def class_shares(prior: Any, classes: list[Any], positive: int | None) -> Float6
     >>> class_shares(0.01, ["fraud", "legit"], 0)
     array([0.01, 0.99])
     """
+    if hasattr(prior, "to_dict"):  # a pandas Series: its index names the classes
+        prior = prior.to_dict()
     if isinstance(prior, Mapping):
         if set(prior) != set(classes):
             raise ValueError(f"prior={prior!r} must name every class, which are {classes}.")
@@ -115,13 +119,11 @@ def estimate_prior(
             f"proba has shape {proba.shape} and prior {prior.shape}: pass a row for every sample "
             "with a column for every class, and one share for every class."
         )
-    if not ((proba >= 0) & (proba <= 1)).all():
-        raise ValueError("proba has values that are not probabilities between 0 and 1.")
+    if not ((proba >= 0) & (proba <= 1)).all() or not proba.any(axis=1).all():
+        raise ValueError("proba has rows that are not probabilities between 0 and 1.")
     if not (prior > 0).all() or abs(prior.sum() - 1) > 1e-6:
         raise ValueError(f"prior={prior.tolist()} is not shares above 0 that sum to one.")
-    weight = np.ones(len(proba)) if sample_weight is None else np.asarray(sample_weight, float)
-    if weight.shape != (len(proba),):
-        raise ValueError(f"sample_weight has shape {weight.shape} for {len(proba)} rows.")
+    weight = check_sample_weight(sample_weight, proba)
     likelihood = proba / prior
     weight = weight / weight.sum()
     shares = prior / prior.sum()

@@ -17,8 +17,16 @@ from sklearn.model_selection import (
 Indices = NDArray[np.intp]
 Split = tuple[Indices, Indices]
 
+
+class CannotSplitError(ValueError):
+    """There are too few groups, or rows of a class, to divide."""
+
+
 MIN_ROWS_PER_CLASS = 5
 """Fewer validation rows of a class than this say next to nothing about it."""
+
+N_FOLDS = 5
+"""Folds, where they are chosen and not asked for."""
 
 FEW_ROWS = 30
 """With fewer validation rows of a class, a threshold is better chosen out of fold."""
@@ -45,7 +53,7 @@ def check_validation_split(validation_split: Any) -> Any:
         return "last", _SHARE_OF_LAST
     if _is_number(validation_split) and 0 <= validation_split < 1:
         return float(validation_split)
-    if isinstance(validation_split, tuple) and len(validation_split) == 2:
+    if isinstance(validation_split, tuple | list) and len(validation_split) == 2:
         how, share = validation_split
         if isinstance(how, str) and how == "last" and _is_number(share) and 0 < share < 1:
             return "last", float(share)
@@ -90,14 +98,20 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_splitter(value: Any) -> bool:
-    return hasattr(value, "split") and hasattr(value, "get_n_splits")
+    return hasattr(value, "get_n_splits") and not isinstance(value, type)
 
 
 # ---------------------------------------------------------------------- rows held back
 
 
 def hold_out(
-    validation_split: Any, X: Any, codes: Any, n_classes: int, groups: Any, seed: int
+    validation_split: Any,
+    X: Any,
+    codes: Any,
+    n_classes: int,
+    groups: Any,
+    seed: int,
+    passed: Any = None,
 ) -> Split:
     """Hold back the rows that judge.
 
@@ -114,28 +128,38 @@ def hold_out(
     groups : ndarray of shape (n_samples,), or None
         Rows of one group stay together.
     seed : int
+    passed : ndarray of bool, shape (n_passed,), optional
+        Which of the rows that the user passed these are: splitters see all.
 
     Returns
     -------
     train, held : ndarray
         Row numbers, ascending.
+
+    Raises
+    ------
+    ValueError
+        If a splitter's rows will not do, or a group would be on both sides.
     """
     n = len(X)
-    if isinstance(validation_split, float):
-        if validation_split == 0:
-            return np.arange(n), np.arange(0)
-        if groups is not None:
-            n_splits = min(max(2, round(1 / validation_split)), len(np.unique(groups)))
-            return _first_of_largest(_folds_of(n_splits, X, codes, groups, seed))
-        if codes is None or codes.ndim == 1:
-            codes = np.zeros(n, dtype=np.intp) if codes is None else codes
-            return stratified_split(codes, n_classes, validation_split, seed)
-        parts = label_parts(codes, [1 - validation_split, validation_split], seed)
-        return np.flatnonzero(parts == 0), np.flatnonzero(parts == 1)
     if isinstance(validation_split, tuple):
         n_held = math.floor(n * validation_split[1] + 0.5)
-        return np.arange(n - n_held), np.arange(n - n_held, n)
-    return _first_of_largest(_checked(validation_split.split(X, codes, groups), n))
+        split = np.arange(n - n_held), np.arange(n - n_held, n)
+    elif not isinstance(validation_split, float):
+        splits = _splits_of(validation_split, X, codes, groups, passed)
+        split = max(splits, key=lambda split: len(split[0]))
+    elif validation_split == 0:
+        split = np.arange(n), np.arange(0)
+    elif groups is not None:
+        split = _grouped_split(groups, _indicators(codes, n_classes, n), validation_split, seed)
+    elif codes is None or codes.ndim == 1:
+        codes = np.zeros(n, dtype=np.intp) if codes is None else codes
+        split = stratified_split(codes, n_classes, validation_split, seed)
+    else:
+        parts = label_parts(codes, [1 - validation_split, validation_split], seed)
+        split = np.flatnonzero(parts == 0), np.flatnonzero(parts == 1)
+    _check_groups_are_whole(groups, split, f"validation_split={validation_split!r}")
+    return split
 
 
 def enough_rows(codes: Any, n_classes: int, split: Split) -> bool:
@@ -271,7 +295,9 @@ def label_parts(y: NDArray[np.intp], shares: list[float], seed: int) -> Indices:
 # ---------------------------------------------------------------------- out of fold
 
 
-def folds(cv: Any, X: Any, codes: Any, n_classes: int, groups: Any, seed: int) -> list[Split]:
+def folds(
+    cv: Any, X: Any, codes: Any, n_classes: int, groups: Any, seed: int, passed: Any = None
+) -> list[Split]:
     """Splits for out-of-fold predictions.
 
     Parameters
@@ -279,38 +305,46 @@ def folds(cv: Any, X: Any, codes: Any, n_classes: int, groups: Any, seed: int) -
     cv : int, splitter or list of (train, test)
         As :func:`check_threshold_cv` returns it. A number of folds is stratified, by class or
         label, keeps groups together and is shuffled by `seed`.
-    X, codes, n_classes, groups, seed
+    X, codes, n_classes, groups, seed, passed
         As in :func:`hold_out`.
 
     Raises
     ------
     ValueError
-        If a split trains on rows that it judges, or lacks a class in training.
+        If a split trains on rows that it judges, or lacks a class in training; if a row is judged
+        twice; if a group is on both sides.
     """
     if isinstance(cv, int):
         splits = _folds_of(cv, X, codes, groups, seed)
     else:
-        pairs = cv if isinstance(cv, list) else cv.split(X, codes, groups)
-        splits = _checked(pairs, len(X))
-    for number, (train, _) in enumerate(splits):
+        splits = _splits_of(cv, X, codes, groups, passed)
+    for number, (train, held) in enumerate(splits):
         if rows_of_rarest(codes, n_classes, train) == 0:
             raise ValueError(
                 f"threshold_cv={cv!r}: split {number} has no row of some class to train on. Pass "
                 "fewer folds, or a stratified splitter."
             )
+        _check_groups_are_whole(groups, (train, held), f"threshold_cv={cv!r}")
+    judged = np.concatenate([held for _, held in splits])
+    if len(np.unique(judged)) < len(judged):
+        raise ValueError(
+            f"threshold_cv={cv!r} judges some rows more than once, which would count them twice. "
+            "Pass a splitter whose test rows do not overlap, such as StratifiedKFold."
+        )
     return splits
 
 
 def _folds_of(n: int, X: Any, codes: Any, groups: Any, seed: int) -> list[Split]:
     one_label = codes is not None and codes.ndim == 1
-    if groups is not None and len(np.unique(groups)) < n:
-        raise ValueError(
-            f"There are {len(np.unique(groups))} groups, and {n} folds or more are needed to keep "
-            "each group's rows together: pass fewer folds, or more groups."
+    n_groups = n if groups is None else len(np.unique(groups))
+    if n_groups < n:
+        raise CannotSplitError(
+            f"There are {n_groups} groups, and {n} folds need as many to keep each group's rows "
+            "together: pass fewer folds, or more groups."
         )
     rarest = rows_of_rarest(codes, int(codes.max()) + 1, np.arange(len(X))) if one_label else n
     if rarest < n:
-        raise ValueError(
+        raise CannotSplitError(
             f"{n} folds need {n} rows of every class or more, and there are {rarest} of the "
             "rarest: pass fewer folds."
         )
@@ -328,8 +362,68 @@ def _folds_of(n: int, X: Any, codes: Any, groups: Any, seed: int) -> list[Split]
     return list(splitter.split(np.zeros(len(X)), codes, groups))
 
 
-def _checked(pairs: Any, n: int) -> list[Split]:
-    splits = [(_numbers(train), _numbers(held)) for train, held in pairs]
+# ---------------------------------------------------------------------- groups and splitters
+
+
+def _grouped_split(
+    groups: NDArray[Any], indicators: NDArray[np.float64], fraction: float, seed: int
+) -> Split:
+    """Hold back whole groups: of a hundred random choices, the one nearest to the fraction.
+
+    Nearest in the number of rows and in those of every class.
+    """
+    names, of_row = np.unique(groups, return_inverse=True)
+    if len(names) < 2:
+        raise CannotSplitError(
+            f"All rows are of one group, {names.tolist()[0]!r}: there is none to hold back. Pass "
+            "X_val and y_val, or other groups."
+        )
+    counts = np.zeros((len(names), indicators.shape[1]))
+    np.add.at(counts, of_row, indicators)
+    totals = np.maximum(counts.sum(axis=0), 1)
+    rng = np.random.RandomState(seed)
+    best, smallest = np.arange(1), np.inf
+    for _ in range(100):
+        order = rng.permutation(len(names))
+        shares = np.cumsum(counts[order[:-1]], axis=0) / totals
+        off = np.abs(shares - fraction).sum(axis=1)
+        n_held = int(np.argmin(off)) + 1
+        if off[n_held - 1] < smallest:
+            best, smallest = order[:n_held], off[n_held - 1]
+    held = np.isin(of_row, best)
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def _indicators(codes: Any, n_classes: int, n: int) -> NDArray[np.float64]:
+    """Ones for every row, and for every class or label that it has."""
+    rows = np.ones((n, 1))
+    if codes is None:
+        return rows
+    return np.hstack([rows, np.eye(n_classes)[codes] if codes.ndim == 1 else codes])
+
+
+def _check_groups_are_whole(groups: Any, split: Split, what: str) -> None:
+    if groups is None:
+        return
+    both = np.intersect1d(groups[split[0]], groups[split[1]])
+    if len(both):
+        raise ValueError(
+            f"{what} puts rows of {len(both)} groups, such as {both.tolist()[0]!r}, on both sides: "
+            "they would be trained on and judged by. Pass a splitter that keeps groups together, "
+            "such as GroupKFold, or leave groups out."
+        )
+
+
+def _splits_of(cv: Any, X: Any, codes: Any, groups: Any, passed: Any) -> list[Split]:
+    """The splits of a user's splitter or list, in numbers of the rows that there are."""
+    n = len(X) if passed is None else len(passed)
+    if isinstance(cv, list):
+        pairs = cv
+    elif passed is None:
+        pairs = cv.split(X, codes, groups)
+    else:
+        pairs = cv.split(np.zeros(n), _among_passed(codes, passed), _among_passed(groups, passed))
+    splits = [(_row_numbers(train, n), _row_numbers(held, n)) for train, held in pairs]
     for number, (train, held) in enumerate(splits):
         both = np.intersect1d(train, held)
         if len(both):
@@ -337,17 +431,33 @@ def _checked(pairs: Any, n: int) -> list[Split]:
                 f"Split {number} has rows to train on and to judge by at once: {both[:5].tolist()}"
                 f"{', ...' if len(both) > 5 else ''}."
             )
-        if not (len(train) and len(held)) or max(train.max(), held.max()) >= n:
-            raise ValueError(
-                f"Split {number} has no rows on one side, or numbers beyond the {n} rows."
-            )
+    if passed is not None:
+        place = np.cumsum(passed) - 1
+        splits = [
+            (place[train[passed[train]]], place[held[passed[held]]]) for train, held in splits
+        ]
+    for number, sides in enumerate(splits):
+        if not all(map(len, sides)):
+            raise ValueError(f"Split {number} has no rows on one side.")
     return splits
 
 
-def _numbers(rows: Any) -> Indices:
+def _among_passed(values: Any, passed: Any) -> Any:
+    """Values of some of the rows passed, spread over all of them."""
+    if values is None:
+        return None
+    spread = np.full((len(passed), *values.shape[1:]), values.flat[0], dtype=values.dtype)
+    spread[passed] = values
+    return spread
+
+
+def _row_numbers(rows: Any, n: int) -> Indices:
     rows = np.asarray(rows)
-    return np.flatnonzero(rows) if rows.dtype == bool else rows
-
-
-def _first_of_largest(splits: list[Split]) -> Split:
-    return max(splits, key=lambda split: len(split[0]))
+    if rows.dtype == bool and len(rows) == n:
+        return np.flatnonzero(rows)
+    if rows.size and (rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= n):
+        raise ValueError(
+            f"A split is of row numbers from 0 to {n - 1}, or of a mask of {n} rows; got "
+            f"{rows[:5].tolist()}{', ...' if len(rows) > 5 else ''}."
+        )
+    return rows.astype(np.intp)

@@ -119,6 +119,7 @@ class Validation(KerasClassifier):
 
     def _validate_y(self, y: Any, *, reset: bool, same_dtype: bool) -> NDArray[Any]:
         name = type(self).__name__
+        y = y.toarray() if issparse(y) else y  # an indicator matrix
         y = check_array(y, ensure_2d=False, allow_nd=False, dtype=None, input_name="y")
         if reset:
             check_classification_targets(y)

@@ -8,16 +8,19 @@ from wbce.decisions._curve import (
     check_both_classes,
     threshold_curve,
 )
-from wbce.decisions._cut import Cut
+from wbce.decisions._cut import FAR, Cut
 from wbce.decisions._multipliers import (
     ClassRows,
     best_log_multipliers,
+    chosen_log_multipliers,
     class_objective,
+    resampled_class_interval,
     smoothed_shares,
 )
-from wbce.decisions._objectives import binary_objective
+from wbce.decisions._objectives import binary_objective, of_so_many
 
 __all__ = [
+    "FAR",
     "ClassRows",
     "Cut",
     "ThresholdCurve",
@@ -27,9 +30,12 @@ __all__ = [
     "binary_objective",
     "check_both_classes",
     "choose",
+    "chosen_log_multipliers",
     "class_objective",
     "cost_log_odds",
     "expected_costs",
+    "of_so_many",
+    "resampled_class_interval",
     "resampled_interval",
     "smoothed",
     "smoothed_shares",

@@ -34,7 +34,7 @@ class ThresholdInterval:
 
     Attributes
     ----------
-    threshold : tuple of float
+    threshold : tuple of float, or of ndarray of shape (n_classes,)
         Lower and upper end.
     objective : tuple of float
         Of the objective on the redrawn rows, at the threshold that was chosen.
@@ -42,7 +42,7 @@ class ThresholdInterval:
         The share of the redrawn samples within.
     """
 
-    threshold: tuple[float, float]
+    threshold: tuple[Any, Any]
     objective: tuple[float, float]
     level: float
 
@@ -85,7 +85,8 @@ def choose(curve: ThresholdCurve, objective: Objective, exact: bool) -> tuple[in
         raise ValueError(_infeasible(curve, objective))
     curve = replace(curve, objective=values)
     if not exact and not objective.constraints:
-        values = objective.values(*smoothed(curve).counts)
+        expected = objective.values(*smoothed(curve).counts)
+        values = values if np.isnan(expected).all() else expected
     return objective.best(values), curve
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from wbce.decisions._cut import FAR
 from wbce.losses import excess_costs
 
 Float64 = NDArray[np.float64]
@@ -26,7 +27,7 @@ def cost_log_odds(cost_matrix: NDArray[np.floating]) -> float:
     excess = excess_costs(cost_matrix)
     with np.errstate(divide="ignore"):
         log_odds = np.log(excess[0, 1]) - np.log(excess[1, 0])
-    return float(np.clip(log_odds, -1e6, 1e6))
+    return float(np.clip(log_odds, -FAR, FAR))
 
 
 def expected_costs(proba: Float64, cost_matrix: NDArray[np.floating]) -> Float64:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,10 +13,17 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import accuracy_score, get_scorer, get_scorer_names, make_scorer
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.metrics import get_scorer, get_scorer_names
 
-from wbce.decisions._choice import part_of_probability
-from wbce.decisions._objectives import beta_of, f_beta, unknown_name
+from wbce.decisions._choice import ThresholdInterval, part_of_probability
+from wbce.decisions._objectives import (
+    beta_of,
+    f_beta,
+    is_scorer,
+    places_of_best,
+    unknown_name,
+)
 
 Float64 = NDArray[np.float64]
 
@@ -63,6 +72,30 @@ def multiclass_mcc(tp: Float64, fp: Float64, fn: Float64, tn: Float64) -> Float6
     return np.divide(covariance, scale, out=np.zeros_like(n), where=scale > 0)
 
 
+def accuracy(tp: Float64, fp: Float64, fn: Float64, tn: Float64) -> Float64:
+    """Share of the rows that are called what they are."""
+    return tp.sum(axis=-1) / (tp + fn).sum(axis=-1)
+
+
+def weighted_f1(tp: Float64, fp: Float64, fn: Float64, tn: Float64) -> Float64:
+    """Mean of the classes' F1, weighted by their rows."""
+    there = tp + fn
+    return (f_beta(1)(tp, fp, fn, tn) * there).sum(axis=-1) / there.sum(axis=-1)
+
+
+_FIGURES: dict[str, Callable[..., Float64]] = {
+    "balanced_accuracy": mean_recall,
+    "g_mean": geometric_mean_recall,
+    "mcc": multiclass_mcc,
+    # scikit-learn's names for figures of counts: no scorer need be asked a thousand times
+    "accuracy": accuracy,
+    "f1_macro": macro(f_beta(1)),
+    "f1_weighted": weighted_f1,
+    "matthews_corrcoef": multiclass_mcc,
+    "recall_macro": mean_recall,
+}
+
+
 @dataclass(frozen=True)
 class ClassObjective:
     """What the multipliers are chosen for: a figure, or costs or a scorer in its place.
@@ -100,8 +133,8 @@ def class_objective(said: Any, cost_matrix: Any = None) -> ClassObjective:
             f"threshold_objective={said!r} bounds the alarms of one class, for two classes or "
             f"labels; y has more classes. Pass {_KNOWN}."
         )
-    if isinstance(said, type(make_scorer(accuracy_score))):
-        return ClassObjective(said, scorer=said)
+    if is_scorer(said):
+        return _of_scorer(said, said)
     if callable(said):
         return ClassObjective(said, figure=macro(said))
     raise ValueError(f"threshold_objective={said!r} is not allowed: pass {_KNOWN}.")
@@ -111,13 +144,8 @@ def _named(name: str, cost_matrix: Any) -> ClassObjective:
     beta = beta_of(name)
     if beta is not None:
         return ClassObjective(name, figure=macro(f_beta(beta)))
-    figures = {
-        "balanced_accuracy": mean_recall,
-        "g_mean": geometric_mean_recall,
-        "mcc": multiclass_mcc,
-    }
-    if name in figures:
-        return ClassObjective(name, figure=figures[name])
+    if name in _FIGURES:
+        return ClassObjective(name, figure=_FIGURES[name])
     if name == "cost":
         if cost_matrix is None:
             raise ValueError(
@@ -126,20 +154,49 @@ def _named(name: str, cost_matrix: Any) -> ClassObjective:
             )
         return ClassObjective(name, costs=np.asarray(cost_matrix, dtype=np.float64))
     if name in get_scorer_names():
-        return ClassObjective(name, scorer=get_scorer(name))
-    raise unknown_name(name, [*figures, "cost", "f1", *get_scorer_names()], _KNOWN)
+        return _of_scorer(name, get_scorer(name))
+    raise unknown_name(name, [*_FIGURES, "cost", "f1", *get_scorer_names()], _KNOWN)
+
+
+def _of_scorer(said: Any, scorer: Any) -> ClassObjective:
+    three = np.arange(3)
+    with suppress(KeyError, TypeError, IndexError):  # it may know its own labels only
+        _ask(scorer, three, three, three, None)
+    return ClassObjective(said, scorer=scorer)
 
 
 class _Decided(ClassifierMixin, BaseEstimator):
     """Decisions already taken, for a scorer to ask."""
 
-    def __init__(self, codes: Any, n_classes: int) -> None:
-        self.codes = codes
-        self.n_classes = n_classes
-        self.classes_ = np.arange(n_classes)
+    def __init__(self, decided: Any, classes: Any) -> None:
+        self.decided = decided
+        self.classes_ = classes
 
     def predict(self, X: Any) -> Any:
-        return self.codes
+        return self.decided
+
+
+def _ask(scorer: Any, decided: Any, labels: Any, classes: Any, sample_weight: Any) -> float:
+    """What a scorer says of decisions."""
+    arguments = {} if sample_weight is None else {"sample_weight": sample_weight}
+    X = np.zeros((len(labels), 1))
+    with warnings.catch_warnings():
+        # a rule that never calls some class is one that is tried, and not an accident
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        try:
+            return float(scorer(_Decided(decided, classes), X, labels, **arguments))
+        except AttributeError as error:
+            raise ValueError(
+                f"threshold_objective={scorer!r} asks for more than decisions ({error}), and "
+                "what no threshold changes: pass a scorer of decisions, such as 'f1_weighted'."
+            ) from error
+        except TypeError as error:
+            if sample_weight is None or "sample_weight" not in str(error):
+                raise
+            raise ValueError(
+                f"threshold_objective={scorer!r} takes no sample_weight, and the rows have "
+                "weights. Pass a scorer that takes them."
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -152,27 +209,34 @@ class ClassRows:
     shares : ndarray of shape (n_samples, n_classes)
         How much each row is of each class: its label, as ones and zeros.
     sample_weight : ndarray of shape (n_samples,)
+    classes : ndarray of shape (n_classes,)
+        The labels that scorers see.
     """
 
     log_proba: Float64
     shares: Float64
     sample_weight: Float64
+    classes: NDArray[Any]
 
     @classmethod
     def labelled(
-        cls, log_proba: Float64, codes: NDArray[np.intp], sample_weight: Float64
+        cls,
+        log_proba: Float64,
+        codes: NDArray[np.intp],
+        sample_weight: Float64,
+        classes: Any = None,
     ) -> ClassRows:
-        """Rows with one label each."""
-        return cls(log_proba, np.eye(log_proba.shape[1])[codes], sample_weight)
+        """Rows with one label each; `classes` are by default their codes."""
+        n_classes = log_proba.shape[1]
+        classes = np.arange(n_classes) if classes is None else classes
+        return cls(log_proba, np.eye(n_classes)[codes], sample_weight, classes)
 
     def value(self, objective: ClassObjective, decided: NDArray[np.intp]) -> float:
         """The objective of some decisions."""
         if objective.scorer is not None:
-            decisions = _Decided(decided, self.shares.shape[1])
-            codes = self.shares.argmax(axis=1)
+            labels = self.classes[self.shares.argmax(axis=1)]
             weight = None if (self.sample_weight == 1).all() else self.sample_weight
-            arguments = {} if weight is None else {"sample_weight": weight}
-            return float(objective.scorer(decisions, self.log_proba, codes, **arguments))
+            return _ask(objective.scorer, self.classes[decided], labels, self.classes, weight)
         mass = self.shares * self.sample_weight[:, None]
         if objective.costs is not None:
             return -float((mass * objective.costs.T[decided]).sum() / mass.sum())
@@ -248,9 +312,58 @@ def best_log_multipliers(
     best, best_value = starts[0], -np.inf
     for start in starts:
         found, value = _climb(rows, objective, np.array(start, dtype=np.float64))
-        if value > best_value + 1e-12 * abs(value):
+        if best_value == -np.inf or value > best_value + 1e-12 * abs(value):
             best, best_value = found, value
+    if best_value == -np.inf:
+        raise ValueError(
+            f"threshold_objective={objective.said!r} is NaN for every decision rule that was tried."
+        )
     return best - best.mean(), best_value
+
+
+def chosen_log_multipliers(
+    rows: ClassRows, objective: ClassObjective, starts: list[Float64], exact: bool
+) -> Float64:
+    """The multipliers that are best on rows, or on rows whose labels are smoothed.
+
+    What a scorer says of decisions is about labels: for scorers the choice is exact.
+    """
+    seen = rows if exact or objective.scorer is not None else smoothed_shares(rows)
+    return best_log_multipliers(seen, objective, starts)[0]
+
+
+def resampled_class_interval(
+    rows: ClassRows,
+    log_multipliers: Float64,
+    objective: ClassObjective,
+    exact: bool,
+    *,
+    level: float = 0.9,
+    n_resamples: int = 50,
+    seed: int = 0,
+) -> ThresholdInterval:
+    """Draw the rows again and choose anew, as `resampled_interval` does for two classes.
+
+    Samples that lack a class are left out.
+    """
+    generator = np.random.default_rng(seed)
+    decided = decide(rows.log_proba, log_multipliers)
+    n_classes = rows.shares.shape[1]
+    thresholds, reached = [], []
+    for _ in range(n_resamples):
+        drawn = generator.integers(0, len(decided), len(decided))
+        again = ClassRows(
+            rows.log_proba[drawn], rows.shares[drawn], rows.sample_weight[drawn], rows.classes
+        )
+        if not again.shares.any(axis=0).all():
+            continue
+        found = chosen_log_multipliers(again, objective, [log_multipliers], exact)
+        thresholds.append(softmax(-found))
+        reached.append(again.value(objective, decided[drawn]))
+    ends = [50 * (1 - level), 50 * (1 + level)]
+    low, high = np.percentile(np.reshape(thresholds, (-1, n_classes)), ends, axis=0)
+    worst, best = np.percentile(reached, ends)
+    return ThresholdInterval((low, high), (float(worst), float(best)), level)
 
 
 def _climb(
@@ -261,7 +374,7 @@ def _climb(
         before = value
         for k in range(len(multipliers)):
             place, reached = _best_of_one(rows, objective, multipliers, k)
-            if reached > value + 1e-12 * abs(value):
+            if value == -np.inf or reached > value + 1e-12 * abs(value):
                 multipliers[k], value = place, reached
         if value == before:
             break
@@ -291,7 +404,7 @@ def _best_of_one(
     else:
         values = _values_as_rows_turn(rows, objective, rival, group, len(halfway), k)
     top = values.max()
-    equal = np.flatnonzero(values >= top - 1e-12 * abs(top))
+    equal = places_of_best(values)
     nearest = equal[np.argmin(np.abs(halfway[equal] - multipliers[k]))]
     return float(halfway[nearest]), float(top)
 

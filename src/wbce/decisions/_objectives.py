@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score, make_scorer
 
 Float64 = NDArray[np.float64]
 Figure = Callable[[Float64, Float64, Float64, Float64], Float64]
@@ -123,10 +124,15 @@ class Constraint:
     figure: Figure
     what: str
 
+    @property
+    def wants_hits(self) -> bool:
+        """Whether calling no row positive cannot be meant by it."""
+        return self.name.startswith("min")
+
     def margin(self, *counts: Float64) -> Float64:
         """How much better than the bound the figure is; below zero where it is not met."""
         found = self.figure(*counts)
-        sign = 1 if self.name.startswith("min") else -1
+        sign = 1 if self.wants_hits else -1
         slack = sign * (found - self.bound)
         return np.where(np.abs(slack) <= _ROUNDING * max(1.0, abs(self.bound)), 0.0, slack)
 
@@ -145,15 +151,12 @@ class Objective:
     lowest_of_equals : bool
         Whether of several best cuts the lowest is taken, with the most alarms, and not the
         highest.
-    elementwise : bool
-        Whether `figure` is known to work on arrays of any shape.
     """
 
     said: Any
     figure: Figure
     constraints: tuple[Constraint, ...] = ()
     lowest_of_equals: bool = False
-    elementwise: bool = True
 
     def values(self, *counts: Float64) -> Float64:
         """The figure of every cut; NaN where a constraint is not met.
@@ -173,14 +176,14 @@ class Objective:
             )
         for constraint in self.constraints:
             met = constraint.margin(*counts) >= 0
-            found = np.where(met & (counts[0] > 0), found, np.nan)
+            if constraint.wants_hits:
+                met &= counts[0] > 0
+            found = np.where(met, found, np.nan)
         return found
 
     def best(self, values: Float64) -> int:
         """The place of the best of some values."""
-        top = np.nanmax(values)
-        equal = np.flatnonzero(values >= top - _ROUNDING * abs(top))
-        return int(equal[-1 if self.lowest_of_equals else 0])
+        return int(places_of_best(values)[-1 if self.lowest_of_equals else 0])
 
 
 def binary_objective(said: Any, cost_matrix: Any = None) -> Objective:
@@ -211,9 +214,26 @@ def binary_objective(said: Any, cost_matrix: Any = None) -> Objective:
         return _constrained(dict(said))
     if isinstance(said, str):
         return Objective(said, _named(said, cost_matrix))
+    if is_scorer(said):
+        raise ValueError(
+            f"threshold_objective={said!r}: scorers are for three classes or more. For two, and "
+            f"for labels, pass {KNOWN}."
+        )
     if callable(said):
-        return Objective(said, said, elementwise=False)
+        return Objective(said, said)
     raise ValueError(f"threshold_objective={said!r} is not allowed: pass {KNOWN}.")
+
+
+def places_of_best(values: Float64) -> NDArray[np.intp]:
+    """Where some values, of which not all are NaN, are the highest, but for rounding."""
+    top = np.nanmax(values)
+    least = top - _ROUNDING * abs(top) if np.isfinite(top) else top
+    return np.flatnonzero(values >= least)
+
+
+def is_scorer(said: Any) -> bool:
+    """Whether it is what scikit-learn's ``make_scorer`` makes."""
+    return isinstance(said, type(make_scorer(accuracy_score)))
 
 
 def beta_of(name: str) -> float | None:
@@ -276,8 +296,15 @@ def _constrained(said: dict[Any, Any]) -> Objective:
     )
     if "min_recall" in given:
         return Objective(said, precision, constraints, lowest_of_equals=True)
-    # who can look at so many alarms looks at so many: rows to come may be among the last ones
+    # who can look at so many alarms looks at so many: positives to come may be among the last
     return Objective(said, recall, constraints, lowest_of_equals=set(given) == {"max_alarms"})
+
+
+def of_so_many(said: Any, n: int) -> Any:
+    """The objective with a bare number of alarms taken as that among `n` rows."""
+    if not isinstance(said, Mapping) or "per" in said or not said.get("max_alarms", 0) >= 1:
+        return said
+    return {**said, "max_alarms": min(said["max_alarms"], n), "per": n}
 
 
 def _share_limit(name: str, value: Any) -> Constraint:
@@ -304,17 +331,17 @@ def _alarm_limit(value: Any, per: Any) -> Constraint:
     if not _is_number(value) or value <= 0:
         raise ValueError(
             f"threshold_objective={{'max_alarms': {value!r}}} is not allowed: pass the number of "
-            "alarms among the rows that the threshold is chosen on, 1 or more; or their share, "
-            "below 1; or both numbers, {'max_alarms': 200, 'per': 50000}."
+            "alarms among the rows passed, 1 or more; or their share, below 1; or both numbers, "
+            "{'max_alarms': 200, 'per': 50000}."
         )
     if per is None:
         if value < 1:
             return Constraint("max_alarms", float(value), share, "share of alarms")
         return Constraint("max_alarms", float(value), number, "number of alarms")
-    if not _is_number(per) or not per > value:
+    if not _is_number(per) or not per >= value:
         raise ValueError(
             f"threshold_objective={{'max_alarms': {value!r}, 'per': {per!r}}} is not allowed: "
-            "'per' is the number of rows among which there may be so many alarms, and larger."
+            "'per' is the number of rows among which there may be so many alarms, and no smaller."
         )
     return Constraint("max_alarms", float(value) / float(per), share, "share of alarms")
 

@@ -50,6 +50,8 @@ class CalibratedPosterior(LogitPosterior):
             columns, positive = z, y == 1
         self._curves = [
             _curve(method, columns[:, k], positive[:, k], sample_weight)
+            if y.ndim == 1 or positive[:, k].any()
+            else _never(len(z))  # of a label that is skipped
             for k in range(columns.shape[1])
         ]
 
@@ -100,6 +102,11 @@ class _Curve:
     def __call__(self, z: Float64) -> Float64:
         beyond = z - np.clip(z, self._z[0], self._z[-1])
         return np.interp(z, self._z, self._log_odds) + self._slope * beyond
+
+
+def _never(n: int) -> _Curve:
+    """As improbable as `n` rows without a positive make it."""
+    return _Curve(np.zeros(1), np.array([logit(0.5 / (n + 1))]), _LEAST_SLOPE)
 
 
 def _curve(method: str, z: Float64, positive: NDArray[np.bool_], sample_weight: Float64) -> _Curve:
