@@ -215,3 +215,28 @@ def test_parts_of_a_stream_count_for_the_base_rate():
     np.testing.assert_allclose(
         logit(moved) - logit(model.predict_proba(X)[:, 1]), logit(0.01) - logit(y.mean()), rtol=1e-6
     )
+
+
+def test_a_series_is_read_by_its_index():
+    import pandas as pd
+
+    X, y = population(400, 0.2, 0)
+    names = np.where(y == 1, "fraud", "legit")
+    shares = pd.Series(names).value_counts(normalize=True)  # the frequent one first
+    model = clf(prior=shares, epochs=1).fit(X, names)
+    np.testing.assert_allclose(model.prior_, [y.mean(), 1 - y.mean()])
+
+
+def test_a_class_that_has_not_come_yet():
+    X, y = population(200, 0.3, 0)
+    none = y == 0
+    model = clf(prior=0.1).partial_fit(X[none], y[none], classes=[0, 1])
+    assert np.isfinite(model.predict_log_proba(X)).all()
+    assert 0 < model.predict_proba(X)[:, 1].max() < 1
+    assert np.isfinite(clf().partial_fit(X[none], y[none], classes=[0, 1]).estimate_prior(X))
+
+
+def test_initialize_knows_no_base_rate():
+    X, y = population(100, 0.3, 0)
+    with pytest.raises(ValueError, match="needs the base rate of the training rows"):
+        clf(prior=0.1).initialize(X, y)

@@ -613,3 +613,261 @@ def test_targets_that_have_no_threshold(data):
     model.fit(X, np.column_stack([y, 1 - y, y]))
     with pytest.raises(ValueError, match="A threshold is chosen for one label a row"):
         model.tune_threshold(X, np.column_stack([y, 1 - y, y]))
+
+
+# ---------------------------------------------------------------- what once went wrong
+
+
+def test_scorers_see_labels_and_not_codes(four_classes):
+    X, y = four_classes
+    names = np.array(["a", "b", "c", "d"])
+    scorer = make_scorer(f1_score, labels=["a"], average="macro")
+    model = clf(threshold_objective=scorer, threshold="exact")
+    model.fit(X[:900], names[y[:900]], X_val=X[900:], y_val=names[y[900:]])
+    decided = model.predict(X[900:])
+    expected = f1_score(names[y[900:]], decided, labels=["a"], average="macro")
+    assert model.threshold_score_ == pytest.approx(expected)
+    assert expected > 0.3
+
+
+@pytest.mark.parametrize("name", ["f1_macro", "f1_weighted", "accuracy", "recall_macro"])
+def test_scikit_learn_s_names_are_its_figures(four_classes, name):
+    from sklearn.metrics import get_scorer
+
+    X, y = four_classes
+    model = clf(threshold_objective=name, threshold="exact", epochs=2)
+    model.fit(X[:900], y[:900], X_val=X[900:], y_val=y[900:])
+    assert model.threshold_score_ == pytest.approx(get_scorer(name)(model, X[900:], y[900:]))
+
+
+@pytest.mark.parametrize("name", ["roc_auc_ovr", "neg_log_loss"])
+def test_scorers_of_probabilities_are_refused_before_training(four_classes, name):
+    X, y = four_classes
+    with pytest.raises(ValueError, match="asks for more than decisions"):
+        clf(threshold_objective=name).fit(X, y)
+
+
+def test_scorers_are_not_for_two_classes(data):
+    X, y = data
+    with pytest.raises(ValueError, match="scorers are for three classes or more"):
+        clf(threshold_objective=make_scorer(f1_score)).fit(X, y)
+
+
+def test_scorers_without_weights(four_classes):
+    X, y = four_classes
+    scorer = make_scorer(lambda labels, decided: np.mean(labels == decided))
+    clf(threshold_objective=scorer, epochs=2, validation_split=0.2).fit(X, y)
+    with pytest.raises(ValueError, match="takes no sample_weight"):
+        clf(threshold_objective=scorer, epochs=2, validation_split=0.2).fit(
+            X, y, sample_weight=1.0 + y
+        )
+
+
+def test_what_is_known_to_be_wrong_is_said_before_training(monkeypatch, data, four_classes):
+    def never(*_, **__):
+        raise AssertionError("it was trained")
+
+    monkeypatch.setattr(wbce._fit_steps.FitSteps, "_train", never)
+    for (X, y), parameters in (
+        (data, {"threshold": [0.2, 0.2]}),
+        (data, {"threshold_objective": "f1_macro"}),
+        (four_classes, {"threshold": 0.3}),
+        (four_classes, {"threshold_objective": "youden"}),
+        (four_classes, {"threshold_objective": {"max_fpr": 0.1}}),
+    ):
+        with pytest.raises(ValueError, match="threshold"):
+            clf(**parameters).fit(X, y)
+
+
+def test_objectives_that_are_infinite(data, four_classes):
+    X, y = data
+    model = clf(threshold="exact", threshold_objective=lambda tp, fp, fn, tn: tp * tn / (fp * fn))
+    model.fit(X, y)
+    assert model.threshold_score_ == np.inf
+    X, y = four_classes
+    with pytest.raises(ValueError, match="NaN for every decision rule"):
+        clf(threshold_objective=lambda tp, fp, fn, tn: tp * np.nan, epochs=1).fit(X, y)
+    assert clf(threshold_objective=lambda tp, fp, fn, tn: tp / fp, epochs=1).fit(X, y)
+
+
+def test_row_numbers_are_those_of_the_rows_passed(monkeypatch, data):
+    from sklearn.model_selection import PredefinedSplit
+
+    X, y = data
+    weight = np.ones(417)
+    weight[:100] = 0
+    fold = np.where(np.arange(417) % 3 == 0, 0, -1)
+    splits = [(np.flatnonzero(fold == -1), np.flatnonzero(fold == 0))]
+    for parameters in (
+        {"threshold_cv": splits},
+        {"threshold_cv": PredefinedSplit(fold)},
+        {"validation_split": PredefinedSplit(fold)},
+    ):
+        model = clf(epochs=1, **parameters)
+        (train, judge), *_ = holding_out(monkeypatch, model, X, y, sample_weight=weight)
+        np.testing.assert_array_equal(judge, np.flatnonzero((fold == 0) & (weight > 0)))
+        np.testing.assert_array_equal(train, np.flatnonzero((fold == -1) & (weight > 0)))
+        monkeypatch.undo()
+
+
+def test_a_number_of_alarms_is_that_of_all_rows_passed(data):
+    X, y = data
+    said = {"max_alarms": 40}
+    for parameters in ({"threshold_cv": 4}, {"threshold_cv": False, "validation_split": 0.5}):
+        model = clf(threshold_objective=said, **parameters).fit(X, y)
+        curve = model.threshold_curve_
+        chosen = curve.alarms[np.argmin(np.abs(curve.threshold - model.threshold_))]
+        assert chosen == np.floor(40 * curve.alarms[-1] / 417 + 1e-9)
+    everything = clf(threshold_objective={"max_alarms": 5000}).fit(X, y)
+    assert everything.threshold_ == 0
+    # and none of the most suspicious rows need be positive
+    model.tune_threshold(-X, y, objective={"max_alarms": 3})
+    assert model.predict(-X).sum() == 3
+
+
+def test_skipped_labels_are_never_predicted_whatever_the_threshold(labelled):
+    X, Y = labelled
+    empty, full = Y.copy(), Y.copy()
+    empty[:, 1], full[:, 1] = 0, 1
+    model = clf(threshold=0.0, empty_labels="skip", epochs=1).fit(X, empty)
+    assert not model.predict(X)[:, 1].any()
+    assert model.predict(X)[:, 0].all()
+    for loss in ("soft_fbeta", "smooth_ap"):
+        model = clf(loss=loss, empty_labels="skip", validation_split=0.3, epochs=2).fit(X, empty)
+        assert not model.predict(X)[:, 1].any()
+    assert clf(epochs=1).fit(X, full).predict(X)[:, 1].all()
+
+
+def test_labels_as_a_sparse_matrix(labelled):
+    from scipy.sparse import csr_array
+
+    X, Y = labelled
+    dense, sparse = (clf(epochs=2).fit(X, y) for y in (Y, csr_array(Y)))
+    np.testing.assert_array_equal(dense.threshold_, sparse.threshold_)
+    sparse.tune_threshold(X, csr_array(Y))
+
+
+@pytest.mark.parametrize("columns", [2, 4])
+def test_label_columns_of_another_number(labelled, columns):
+    X, Y = labelled
+    other = np.column_stack([Y, Y])[:, :columns]
+    model = clf(epochs=1).fit(X, Y)
+    with pytest.raises(ValueError, match=rf"y has {columns} columns, .* on 3 labels"):
+        model.tune_threshold(X, other)
+    with pytest.raises(ValueError, match=rf"y has {columns} columns, .* on 3 labels"):
+        clf(epochs=1).fit(X, Y, X_val=X, y_val=other)
+    np.testing.assert_array_equal(model.predict(X).shape, Y.shape)
+
+
+def test_the_interval_is_of_the_costs_that_were_tuned_for(data):
+    X, y = data
+    model = clf(threshold_objective="cost", cost_matrix=[[0, 1], [9, 0]], threshold_cv=3).fit(X, y)
+    before = model.threshold_interval_
+    assert model.set_params(cost_matrix=[[0, 9], [1, 0]]).threshold_interval_ == before
+    assert model.set_params(cost_matrix=None).threshold_interval_ == before
+
+
+def test_the_interval_of_several_classes(four_classes):
+    X, y = four_classes
+    model = clf(epochs=10, validation_split=0.3).fit(X, y)
+    interval = pickle.loads(pickle.dumps(model)).threshold_interval_
+    low, high = interval.threshold
+    assert (low <= model.threshold_ + 1e-9).all()
+    assert (model.threshold_ <= high + 1e-9).all()
+    assert interval.objective[0] < model.threshold_score_ < interval.objective[1]
+
+
+def test_groups_on_both_sides_are_refused(data):
+    X, y = data
+    groups = np.arange(417) % 7
+    for parameters in (
+        {"validation_split": ("last", 0.3)},
+        {"threshold_cv": [(range(139, 417), range(139))]},
+    ):
+        with pytest.raises(ValueError, match=r"rows of 7 groups, such as 0, on both sides"):
+            clf(**parameters).fit(X, y, groups=groups)
+
+
+def test_groups_where_no_rows_need_to_judge(data):
+    X, y = data
+    few = np.r_[np.flatnonzero(y == 0)[:100], np.flatnonzero(y == 1)[:6]]
+    for groups in (np.zeros(106), np.arange(106) // 3):
+        clf(threshold=None, epochs=1).fit(X[few], y[few], groups=groups)
+    with pytest.raises(ValueError, match="All rows are of one group"):
+        clf(threshold_cv=False, epochs=1).fit(X, y, groups=np.zeros(417))
+    with pytest.raises(ValueError, match="none missing"):
+        clf(epochs=1).fit(X, y, groups=np.array([None, "a", "b"] * 139))
+
+
+def test_large_groups_do_not_leave_few_rows_to_judge(monkeypatch, data):
+    X, y = data
+    groups = np.where(np.arange(417) < 200, 0, np.arange(417))
+    model = clf(threshold_cv=False, validation_split=0.2, epochs=1)
+    ((_, judge),) = holding_out(monkeypatch, model, X, y, groups=groups)
+    assert len(judge) == pytest.approx(0.2 * 417, abs=3)
+    assert y[judge].mean() == pytest.approx(y.mean(), abs=0.03)
+
+
+def test_callbacks_in_any_place_are_called_in_one_fit(data):
+    X, y = data
+    begun = []
+
+    class Count(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            begun.append(1)
+
+    clf(epochs=1, threshold_cv=None, validation_split=0.2).fit(X, y, callbacks=[Count()])
+    clf(epochs=1, validation_split=0.2, fit__callbacks=[Count()]).fit(X, y)
+    assert len(begun) == 2
+
+
+def test_losses_that_are_calibrated_keep_rows_for_it_out_of_fold(monkeypatch, data):
+    X, y = data
+    model = clf(loss="tversky", threshold_cv=3, validation_split=0.2, epochs=2)
+    *_, (train, judge) = holding_out(monkeypatch, model, X, y)
+    assert len(judge) == 83
+    assert not np.intersect1d(train, judge).size
+    monkeypatch.undo()
+    model = clf(calibrate="isotonic", validation_split=0.2, epochs=2)
+    assert len(holding_out(monkeypatch, model, X, y)) == 1
+
+
+def test_a_tuned_threshold_outlives_the_next_part_of_a_stream(data):
+    X, y = data
+    model = clf(threshold=None).fit(X[:200], y[:200])
+    model.tune_threshold(X[:200], y[:200], prior=0.01)
+    threshold = model.threshold_
+    model.partial_fit(X[200:], y[200:])
+    assert model.threshold_ == threshold
+    np.testing.assert_allclose(model.prior_, [0.99, 0.01])
+    assert model.fit(X, y).threshold_ == 0.5
+    assert model.prior_[1] == pytest.approx(y.mean(), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"threshold_cv": StratifiedKFold}, "threshold_cv="),
+        ({"validation_split": GroupKFold}, "validation_split="),
+        ({"threshold": [[0.2], [0.2, 0.3]]}, "threshold="),
+        ({"calibrate": np.array([1, 2])}, "calibrate="),
+    ],
+)
+def test_odd_values(data, parameters, message):
+    X, y = data
+    with pytest.raises(ValueError, match=message):
+        clf(**parameters).fit(X, y)
+    clf(validation_split=["last", 0.4], epochs=1).fit(X, y)
+
+
+def test_labels_that_are_none(data):
+    X, y = data
+    with pytest.raises(ValueError, match="y is None"):
+        clf(epochs=1, threshold=None).fit(X, y).tune_threshold(X, None)
+
+
+def test_epochs_are_counted_from_where_training_starts(data):
+    X, y = data
+    model = clf(threshold_cv=3, epochs=6, early_stopping=False).fit(X, y, initial_epoch=4)
+    plain = clf(threshold=None, epochs=6, early_stopping=False).fit(X, y, initial_epoch=4)
+    np.testing.assert_array_equal(model.predict_proba(X), plain.predict_proba(X))

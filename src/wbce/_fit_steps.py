@@ -266,7 +266,7 @@ class FitSteps(JudgingSteps):
                 **arguments,
             )
         self._note_history(history, going_on=initial_epoch > 0)
-        self.n_iter_ = len(self.history_["loss"]) - initial_epoch
+        self.n_iter_ = len(history["loss"])
         self.best_epoch_ = initial_epoch + self.n_iter_
         if scorer is not None:
             scorer.restore_best_weights()  # after all callbacks, some of which restore their own

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import get_scorer_names
 
 from wbce.decisions import binary_objective, class_objective
 from wbce.losses import PointwiseLoss, check_cost_matrix
@@ -103,8 +104,9 @@ def _check_objective(said: Any, cost_matrix: Any) -> None:
     except ValueError as error:
         try:
             class_objective(said, cost_matrix)
-        except ValueError:
-            raise error from None
+        except ValueError as of_classes:
+            scorer = isinstance(said, str) and said in get_scorer_names()
+            raise (of_classes if scorer else error) from None
 
 
 def _check_calibrate(value: Any) -> None:
