@@ -178,7 +178,7 @@ def rows_of_rarest(codes: Any, n_classes: int, rows: Indices) -> int:
     if codes.ndim == 1:
         return int(np.bincount(codes[rows], minlength=n_classes).min())
     ones = codes[rows].sum(axis=0)
-    return int(np.minimum(ones, len(rows) - ones).min())
+    return int(np.minimum(ones, len(rows) - ones).min(initial=len(rows)))
 
 
 def validation_counts(counts: NDArray[np.intp], fraction: float) -> NDArray[np.intp]:
