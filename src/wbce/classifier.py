@@ -571,6 +571,7 @@ class WeightedKerasClassifier(FitSteps):
     def predict(
         self,
         X: ArrayLike,
+        *,
         prior: Any = None,
         cost_matrix: ArrayLike | None = None,
         **predict_arguments: Any,
@@ -606,7 +607,7 @@ class WeightedKerasClassifier(FitSteps):
         return self.classes_[np.argmax(decision, axis=1)]
 
     def predict_proba(
-        self, X: ArrayLike, prior: Any = None, **predict_arguments: Any
+        self, X: ArrayLike, *, prior: Any = None, **predict_arguments: Any
     ) -> NDArray[np.floating]:
         """Give the probability of every class, or label, in the population.
 
@@ -640,7 +641,7 @@ class WeightedKerasClassifier(FitSteps):
         return np.exp(scores)
 
     def predict_log_proba(
-        self, X: ArrayLike, prior: Any = None, **predict_arguments: Any
+        self, X: ArrayLike, *, prior: Any = None, **predict_arguments: Any
     ) -> NDArray[np.floating]:
         """Give the logarithm of ``predict_proba``, finite where a probability rounds to zero.
 
@@ -668,6 +669,7 @@ class WeightedKerasClassifier(FitSteps):
     def decision_function(
         self,
         X: ArrayLike,
+        *,
         prior: Any = None,
         cost_matrix: ArrayLike | None = None,
         **predict_arguments: Any,
