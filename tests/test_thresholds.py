@@ -374,6 +374,21 @@ def test_each_row_has_its_own_costs(data):
     np.testing.assert_array_equal(model.predict(X, cost_matrix=one, prior=y.mean()) == 1, p > 0.1)
 
 
+def test_costs_by_row_go_through_a_pipeline(data):
+    import sklearn
+
+    X, y = data
+    pipeline = make_pipeline(StandardScaler(), clf(threshold=None, epochs=2)).fit(X, y)
+    costs = np.tile([[0, 1.0], [3, 0]], (len(y), 1, 1))
+    decided = pipeline.predict(X, cost_matrix=costs, prior=0.2)
+    p = pipeline.predict_proba(X, prior=0.2)[:, 1]
+    np.testing.assert_array_equal(decided == 1, p > 0.25)
+    with sklearn.config_context(enable_metadata_routing=True):
+        pipeline[-1].set_predict_request(cost_matrix=True, prior=True)
+        again = pipeline.predict(X, cost_matrix=costs, prior=0.2)
+    np.testing.assert_array_equal(again, decided)
+
+
 def test_costs_by_row_of_several_classes(four_classes):
     X, y = four_classes
     model = clf(threshold=None).fit(X, y)
