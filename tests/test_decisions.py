@@ -552,3 +552,26 @@ def test_the_interval_of_a_constraint_leaves_out_samples_that_cannot_meet_it():
     interval = resampled_interval(curve, place, objective, True)
     assert 0 < interval.threshold[0] <= interval.threshold[1] <= 1
     assert 0 <= interval.objective[0] <= interval.objective[1] <= 1
+
+
+def test_the_interval_of_many_scores_is_at_the_cut_that_was_chosen():
+    scores, positive, weight = rows(3, n=20_000)
+    objective = binary_objective("mcc")
+    place, curve = choose(threshold_curve(scores, positive, weight), objective, True)
+    interval = resampled_interval(curve, place, objective, True, n_resamples=400)
+    assert interval.threshold[0] <= curve.threshold[place] <= interval.threshold[1]
+    rng = np.random.default_rng(0)
+    reached = []
+    for _ in range(200):
+        drawn = rng.integers(0, len(scores), len(scores))
+        reached.append(matthews_corrcoef(positive[drawn], scores[drawn] > curve.log_odds[place]))
+    np.testing.assert_allclose(interval.objective, np.percentile(reached, [5, 95]), atol=0.003)
+
+
+def test_where_no_sample_will_do_there_is_no_interval():
+    curve = threshold_curve(np.array([2.0, 1.0]), np.array([True, False]), np.ones(2))
+    impossible = binary_objective({"min_precision": 1.0, "min_recall": 1.0})
+    place, curve = choose(curve, impossible, True)
+    reversed_curve = threshold_curve(np.array([1.0, 2.0]), np.array([True, False]), np.ones(2))
+    interval = resampled_interval(reversed_curve, place, impossible, True)
+    assert np.isnan(interval.threshold).all()

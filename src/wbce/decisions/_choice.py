@@ -133,7 +133,7 @@ def resampled_interval(
     -------
     ThresholdInterval
         Redrawn samples in which the constraints cannot be met, or that lack positives or
-        negatives, are left out.
+        negatives, are left out; NaN if that is all of them.
     """
     chosen = curve.log_odds[place]
     curve = _thinned(curve, place)
@@ -159,6 +159,9 @@ def resampled_interval(
             continue
         thresholds.append(curve.threshold[objective.best(values)])
         reached.append(float(unbound.values(*_counts(found, missed))[place]))
+    if not thresholds:
+        nothing = (float("nan"), float("nan"))
+        return ThresholdInterval(nothing, nothing, level)
     ends = [50 * (1 - level), 50 * (1 + level)]
     low, high = np.percentile(thresholds, ends)
     worst, best = np.nanpercentile(reached, ends)
@@ -185,7 +188,8 @@ def _thinned(curve: ThresholdCurve, place: int = 0) -> ThresholdCurve:
     """The curve with few cuts, the chosen one among them: even steps of positives and negatives."""
     if len(curve) <= _MOST_RESAMPLED:
         return curve
-    kept = [np.array([len(curve.scores) - 1, max(place - 1, 0)])]
+    last = len(curve.scores) - 1
+    kept = [np.array([last, max(place - 1, 0), min(place, last)])]
     for mass in (curve.positives, curve.negatives):
         total = np.cumsum(mass)
         steps = np.linspace(0, total[-1], _MOST_RESAMPLED // 2)

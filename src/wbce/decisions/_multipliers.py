@@ -360,8 +360,11 @@ def resampled_class_interval(
         found = chosen_log_multipliers(again, objective, [log_multipliers], exact)
         thresholds.append(softmax(-found))
         reached.append(again.value(objective, decided[drawn]))
+    if not thresholds:
+        nothing = np.full(n_classes, np.nan)
+        return ThresholdInterval((nothing, nothing), (float("nan"), float("nan")), level)
     ends = [50 * (1 - level), 50 * (1 + level)]
-    low, high = np.percentile(np.reshape(thresholds, (-1, n_classes)), ends, axis=0)
+    low, high = np.percentile(thresholds, ends, axis=0)
     worst, best = np.percentile(reached, ends)
     return ThresholdInterval((low, high), (float(worst), float(best)), level)
 
