@@ -554,7 +554,7 @@ def test_labels_that_validation_rows_lack(labelled):
         clf(epochs=1).fit(X, Y, X_val=X[:100], y_val=without)
     rare = Y.copy()
     rare[:, 1] = np.arange(len(Y)) < 3
-    with pytest.raises(ValueError, match=r"'label 1'.* Out of fold it needs 5 .* there are 3"):
+    with pytest.raises(ValueError, match=r"5 rows of every label, .* of the rarest there are 3"):
         clf(epochs=1).fit(X, rare)
     with pytest.raises(ValueError, match=r"Label 0: .*cannot be met"):
         clf(epochs=1, threshold_objective={"max_fpr": 0.0, "min_recall": 1.0}).fit(X, Y)
@@ -612,7 +612,7 @@ def test_groups_that_do_not_fit(data, groups, message):
 def test_too_few_rows_even_out_of_fold(data):
     X, y = data
     few = np.r_[np.flatnonzero(y == 0), np.flatnonzero(y == 1)[:4]]
-    with pytest.raises(ValueError, match=r"gives 0 of the 4 .* Out of fold it needs 5"):
+    with pytest.raises(ValueError, match=r"5 rows of every class, but of the rarest there are 4"):
         clf().fit(X[few], y[few])
 
 
@@ -881,8 +881,91 @@ def test_labels_that_are_none(data):
         clf(epochs=1, threshold=None).fit(X, y).tune_threshold(X, None)
 
 
+def test_early_stopping_out_of_fold_needs_no_validation_rows_of_its_own(data):
+    X, y = data
+    few = np.r_[np.flatnonzero(y == 0)[:100], np.flatnonzero(y == 1)[:12]]
+    model = clf(early_stopping=True, epochs=2).fit(X[few], y[few])
+    assert 1 <= model.best_epoch_ <= 2
+
+
 def test_epochs_are_counted_from_where_training_starts(data):
     X, y = data
     model = clf(threshold_cv=3, epochs=6, early_stopping=False).fit(X, y, initial_epoch=4)
     plain = clf(threshold=None, epochs=6, early_stopping=False).fit(X, y, initial_epoch=4)
     np.testing.assert_array_equal(model.predict_proba(X), plain.predict_proba(X))
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1 / 417, 1000])
+def test_weights_of_any_scale_say_the_same(data, scale):
+    X, y = data
+    fixed = {"prior": 0.05, "validation_split": 0.3, "threshold_cv": False, "epochs": 5}
+    for loss in ("weighted_bce", "tversky"):
+        plain = clf(loss=loss, **fixed).fit(X, y)
+        scaled = clf(loss=loss, **fixed).fit(X, y, sample_weight=np.full(417, scale))
+        np.testing.assert_allclose(scaled.prior_, plain.prior_)
+        np.testing.assert_allclose(scaled.predict_proba(X), plain.predict_proba(X), rtol=2e-3)
+        assert scaled.threshold_ == pytest.approx(plain.threshold_, rel=2e-3)
+    plain = clf(threshold=None, epochs=2).fit(X, y)
+    scaled = clf(threshold=None, epochs=2).fit(X, y, sample_weight=np.full(417, scale))
+    assert scaled.estimate_prior(X) == pytest.approx(plain.estimate_prior(X), rel=1e-3)
+
+
+def test_splitters_see_rows_without_weight_as_they_are(monkeypatch, data):
+    X, y = data
+    weight = np.ones(417)
+    weight[100:250] = 0
+    groups = np.arange(417) % 20
+    model = clf(validation_split=GroupKFold(2), epochs=1)
+    ((train, judge),) = holding_out(monkeypatch, model, X, y, groups=groups, sample_weight=weight)
+    assert not set(groups[train]) & set(groups[judge])
+    assert len(train) + len(judge) == 267
+    assert len(judge) == pytest.approx(133, abs=15)
+    monkeypatch.undo()
+    odd = y.copy()
+    odd[weight == 0] = 2  # never seen, as no such row has weight
+    clf(threshold_cv=StratifiedKFold(3), epochs=1).fit(X, odd, sample_weight=weight)
+    clf(epochs=1).fit(X, y, X_val=X, y_val=odd, sample_weight_val=weight)
+
+
+def test_a_bound_without_room_for_an_alarm_is_an_error(data):
+    X, y = data
+    model = clf(threshold_objective={"max_alarms": 1}, threshold_cv=False, validation_split=0.2)
+    with pytest.raises(ValueError, match="lowest share of alarms of a cut that has an alarm"):
+        model.fit(X, y)
+
+
+def test_intervals_of_scorers_are_those_of_the_objective(four_classes):
+    X, y = four_classes
+    scorer = make_scorer(f1_score, average="macro")
+    model = clf(threshold_objective=scorer, threshold="exact", epochs=2, validation_split=0.2)
+    interval = model.fit(X, y).threshold_interval_
+    assert np.isnan(interval.threshold[0]).all()
+    assert interval.objective[0] < model.threshold_score_ < interval.objective[1]
+    assert model.threshold_interval_ is interval
+    assert model.tune_threshold(X, y, objective="mcc").threshold_interval_ is not interval
+
+
+def test_too_few_rows_to_calibrate_is_said_before_training(monkeypatch, data):
+    X, y = data
+
+    def never(*_, **__):
+        raise AssertionError("it was trained")
+
+    monkeypatch.setattr(wbce._fit_steps.FitSteps, "_train", never)
+    for parameters in ({"calibrate": "sigmoid"}, {"loss": "smooth_ap"}):
+        with pytest.raises(ValueError, match=r"^calibrate=.* needs validation rows"):
+            clf(threshold_cv=3, validation_split=0.05, **parameters).fit(X, y)
+
+
+@pytest.mark.parametrize("bad", ["20", None, -3])
+def test_bad_bounds_when_tuning(data, bad):
+    X, y = data
+    model = clf(threshold=None, epochs=1).fit(X, y)
+    with pytest.raises(ValueError, match="max_alarms"):
+        model.tune_threshold(X, y, objective={"max_alarms": bad})
+
+
+def test_groups_that_are_missing(data):
+    X, y = data
+    with pytest.raises(ValueError, match="none missing"):
+        clf().fit(X, y, groups=np.where(np.arange(417) < 5, np.nan, 1.0))

@@ -160,14 +160,14 @@ def test_folds_as_masks():
 WRONG = {
     "rows on both sides": ([(range(150), range(100, 200))], "to train on and to judge by at once"),
     "numbers beyond": ([(range(150), [200])], "numbers from 0 to 199.*got .200"),
-    "no rows": ([(range(150), [])], "no rows on one side"),
+    "no rows": ([(range(150), [])], "no rows with any weight on one side"),
     "numbers below": ([(range(150), [-1])], "row numbers from 0 to 199"),
     "no numbers": ([(range(150), [0.5])], "row numbers from 0 to 199"),
     "rows judged twice": (
         RepeatedStratifiedKFold(n_splits=2, n_repeats=2),
         "judges some rows more than once",
     ),
-    "a class missing": (KFold(2), "has no row of some class to train on"),
+    "a class missing": (KFold(2), "split 0 has no row of some class to train on"),
 }
 
 

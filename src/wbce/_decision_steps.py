@@ -31,6 +31,8 @@ from wbce.decisions import (
 from wbce.losses import check_cost_matrix
 from wbce.prior import class_shares
 
+_OF_TUNING = ("_tuned_rows", "_interval")
+
 
 class DecisionSteps(PosteriorSteps):
     """From the posterior to the decision: base rates, thresholds, multipliers and costs."""
@@ -46,6 +48,7 @@ class DecisionSteps(PosteriorSteps):
     _counts_so_far: Any  # of the rows that the posterior was learned from
     _chosen_for: Any  # what the threshold was tuned for: objective, costs, and whether exactly
     _tuned_rows: Any  # on which, for three classes or more
+    _interval: Any  # once it was asked for
     _moved_prior: Any  # by tune_threshold
 
     # ------------------------------------------------------------------ the base rate
@@ -59,7 +62,8 @@ class DecisionSteps(PosteriorSteps):
         if rows.codes is None or rows.codes.ndim > 1:
             return
         self._counts_so_far = counts = self._class_counts(rows) + before
-        counts = np.maximum(counts, 0.5)  # a class that has not come yet: half a row
+        half_a_row = rows.sample_weight.mean() / 2
+        counts = np.where(counts > 0, counts, half_a_row)  # of a class that has not come yet
         shares = counts / counts.sum()
         self.prior_ = shares
         prior = getattr(self, "_moved_prior", self.prior)
@@ -129,7 +133,7 @@ class DecisionSteps(PosteriorSteps):
     def _choose_threshold(self, judged: Judged | None) -> None:
         """Settle where to cut the posterior of the positive class, or of every label."""
         self.threshold_ = self._cut = self._log_multipliers = self._costs = None
-        for name in ("threshold_curve_", "threshold_score_", "_chosen_for", "_tuned_rows"):
+        for name in ("threshold_curve_", "threshold_score_", "_chosen_for", *_OF_TUNING):
             self.__dict__.pop(name, None)
         if self._posterior is None:
             return
@@ -235,10 +239,12 @@ class DecisionSteps(PosteriorSteps):
         """Choose the threshold, thresholds or multipliers on rows that judge."""
         exact = isinstance(self.threshold, str) and self.threshold == "exact"
         costs = self.cost_matrix
+        self._understood(said, costs)
         said = of_so_many(said, judged.n_passed)
         objective = self._understood(said, costs)
         self._chosen_for = said, costs, exact
-        self.__dict__.pop("_tuned_rows", None)
+        for name in _OF_TUNING:
+            self.__dict__.pop(name, None)
         scores = self._log_scores(judged.z) if judged.scores is None else judged.scores
         if self._has_several_labels():
             self._tune_labels(scores, judged, objective, exact)
@@ -295,14 +301,20 @@ class DecisionSteps(PosteriorSteps):
     def threshold_interval_(self) -> Any:
         """Where thresholds lie, and the objective at them, if the judging rows are drawn again.
 
-        By 200 bootstrap samples, 50 for three classes or more, drawn whenever this is asked for;
-        90 % of them lie within. For labels one for each.
+        By 200 bootstrap samples, drawn when this is first asked for; 90 % of them lie within. For
+        labels one for each. For three classes or more by 50, each searched from the multipliers
+        that were chosen; with a scorer the thresholds' ends are NaN.
         """
         if not hasattr(self, "_chosen_for"):
             raise AttributeError(
                 f"{type(self).__name__} has threshold_interval_ where a threshold was tuned: by "
                 "threshold='auto', or tune_threshold."
             )
+        if not hasattr(self, "_interval"):
+            self._interval = self._resampled_interval()
+        return self._interval
+
+    def _resampled_interval(self) -> Any:
         said, costs, exact = self._chosen_for
         objective = self._understood(said, costs)
         if hasattr(self, "_tuned_rows"):

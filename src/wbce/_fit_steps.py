@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from wbce import weights
 from wbce._judging_steps import JudgingSteps
-from wbce._rows import Rows, check_groups, check_sample_weight
+from wbce._rows import Everything, Rows, check_groups, check_sample_weight
 from wbce._warnings import ClassWeightWarning, warn_once
 from wbce.decisions import average_precision
 from wbce.losses import BatchLoss, DeferredReweighting, OwnLoss, check_cost_matrix
@@ -42,25 +42,26 @@ class FitSteps(JudgingSteps):
             )
         X, y = self._validate_data(X, y, reset=reset, same_dtype=not reset)
         population, groups = check_sample_weight(sample_weight, X), check_groups(groups, X)
-        passed = None
+        everything = None
         if not population.all():
-            passed = population > 0
-            X, y, population = X[passed], y[passed], population[passed]
-            groups = None if groups is None else groups[passed]
+            kept = population > 0
+            everything = Everything(kept, y, groups)
+            X, y, population = X[kept], y[kept], population[kept]
+            groups = None if groups is None else groups[kept]
         if reset:
             self._fit_encoders(X, y)
         if self._has_several_labels():
             self._check_label_parameters()
-            return Rows(X, y, self._indicators(y), population, groups, passed)
+            return Rows(X, y, self._indicators(y), population, groups, everything)
         if not self._has_one_label_a_row():
-            return Rows(X, y, None, population, groups, passed)
+            return Rows(X, y, None, population, groups, everything)
         if len(self.classes_) < 2:
             if self.model is None and self._network_function() is None:
                 self._refuse_one_class(y)
-            return Rows(X, y, None, population, groups, passed)
+            return Rows(X, y, None, population, groups, everything)
         self._check_two_class_parameters()
         self._check_costs()
-        return Rows(X, y, self._codes(y), population, groups, passed)
+        return Rows(X, y, self._codes(y), population, groups, everything)
 
     def _check_two_class_parameters(self) -> None:
         """Refuse what has a meaning for two classes only."""

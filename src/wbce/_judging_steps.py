@@ -60,6 +60,8 @@ class JudgingSteps(DecisionSteps):
             raise ValueError(f"{names[0]} is None: labels are needed for every row.")
         X, y = self._validate_data(passed[0], passed[1])
         population = check_sample_weight(passed[2], X, names[1])
+        kept = population > 0
+        X, y, population = X[kept], y[kept], population[kept]
         codes = None
         if self._has_one_label_a_row():
             unknown = sorted(set(y.ravel().tolist()) - set(self.classes_.tolist()), key=str)
@@ -71,14 +73,20 @@ class JudgingSteps(DecisionSteps):
             codes = self._codes(y)
         elif self._has_several_labels():
             codes = self._indicators(y)
-        return Rows(X, y, codes, population).take(np.flatnonzero(population > 0))
+        return Rows(X, y, codes, population)
 
     # ------------------------------------------------------------------ rows held back
 
     def _split(
-        self, rows: Rows, passed: PassedRows | None, validation_split: Any, seed: int
+        self,
+        rows: Rows,
+        passed: PassedRows | None,
+        validation_split: Any,
+        seed: int,
+        folds: list[validation.Split] | None,
     ) -> tuple[Rows, Rows | None]:
-        """Set aside the rows that judge."""
+        """Set aside the rows that judge, or that calibrate where the threshold is out of fold."""
+        for_threshold = self._tunes() and folds is None
         if passed is not None:
             judge = self._validated(passed)
             if self._tunes() and self._positive is not None:
@@ -86,8 +94,8 @@ class JudgingSteps(DecisionSteps):
             return rows, judge
         without_map = isinstance(self._named_loss(), BatchLoss)
         demanded = {
-            f'threshold="{self.threshold}"': self._tunes(),
-            "early_stopping=True": self._stops_early() is True,
+            f'threshold="{self.threshold}"': for_threshold,
+            "early_stopping=True": self._stops_early() is True and folds is None,
             f"calibrate={self.calibrate!r}": isinstance(self.calibrate, str),
             f"calibrate=True with loss={self.loss!r}, which has no posterior of its own,": (
                 without_map and bool(self.calibrate)
@@ -101,11 +109,11 @@ class JudgingSteps(DecisionSteps):
             if any(demanded.values()):
                 raise
             return rows, None
-        counted = self._counted(rows) if self._tunes() else _of_classes(rows)
+        counted = self._counted(rows) if for_threshold else _of_classes(rows)
         n_classes = 1 if counted is None else len(self.classes_)
         if not validation.enough_rows(counted, n_classes, (kept, held)):
             for why in (name for name, wanted in demanded.items() if wanted):
-                raise ValueError(self._too_few_rows(why, validation_split, rows, held))
+                raise ValueError(self._too_few_rows(why, validation_split, rows, counted, held))
             return rows, None
         return rows.take(kept), rows.take(held)
 
@@ -116,7 +124,7 @@ class JudgingSteps(DecisionSteps):
     def _hold_out(self, rows: Rows, validation_split: Any, seed: int) -> validation.Split:
         n_classes = 1 if rows.codes is None else len(self.classes_)
         return validation.hold_out(
-            validation_split, rows.X, rows.codes, n_classes, rows.groups, seed, rows.passed
+            validation_split, rows.X, rows.codes, n_classes, rows.groups, seed, rows.everything
         )
 
     def _counted(self, rows: Rows) -> Any:
@@ -125,8 +133,9 @@ class JudgingSteps(DecisionSteps):
             return rows.codes
         return rows.codes[:, ~(self._empty_labels | self._full_labels)]
 
-    def _too_few_rows(self, why: str, validation_split: Any, rows: Rows, held: Any) -> str:
-        codes = self._counted(rows) if self._tunes() else _of_classes(rows)
+    def _too_few_rows(
+        self, why: str, validation_split: Any, rows: Rows, codes: Any, held: Any
+    ) -> str:
         if codes is None:
             counts, held_counts, names = np.array([len(rows)]), np.array([len(held)]), ["any"]
         elif codes.ndim == 1:
@@ -176,13 +185,18 @@ class JudgingSteps(DecisionSteps):
                 "one. Pass threshold_cv=False, or warm_start=False."
             )
         if rarest < validation.MIN_ROWS_PER_CLASS:
-            why = f'threshold="{self.threshold}"'
-            message = self._too_few_rows(why, validation_split, rows, np.arange(0))
+            which = "class" if codes.ndim == 1 else "label, with and without it"
             raise ValueError(
-                f"{message} Out of fold it needs {validation.MIN_ROWS_PER_CLASS} rows of every "
-                f"class, and there are {rarest}."
+                f'threshold="{self.threshold}" is chosen out of fold where rows are few, and needs '
+                f"{validation.MIN_ROWS_PER_CLASS} rows of every {which}, but of the rarest there "
+                f"are {rarest}. Pass labelled rows to fit as X_val and y_val, or a number as "
+                "threshold, or None for as the weights imply."
             )
-        return validation.folds(cv, rows.X, codes, n_classes, rows.groups, seed, rows.passed)
+        return validation.folds(cv, rows.X, codes, n_classes, rows.groups, seed, rows.everything)
+
+    def _must_calibrate(self) -> bool:
+        """Whether the network that is kept needs validation rows, whoever chooses the threshold."""
+        return isinstance(self.calibrate, str) or isinstance(self._named_loss(), BatchLoss)
 
     def _is_better_out_of_fold(
         self, rows: Rows, validation_split: Any, seed: int, arguments: dict[str, Any]
@@ -197,8 +211,7 @@ class JudgingSteps(DecisionSteps):
             not isinstance(validation_split, float)
             or self.warm_start
             or any(callbacks)
-            or isinstance(self.calibrate, str)
-            or isinstance(self._named_loss(), BatchLoss)
+            or self._must_calibrate()
         ):
             return False
         if rows.groups is not None and len(np.unique(rows.groups)) < validation.N_FOLDS:

@@ -262,7 +262,8 @@ class PosteriorSteps(SciKerasClassifier):
         if self._has_several_labels():
             counts = weights.label_counts(rows.codes, rows.sample_weight)
             if self._empty_labels is not None:  # skipped labels count as having half a row
-                counts[self._empty_labels] += np.array([-0.5, 0.5])
+                half_a_row = rows.sample_weight.mean() / 2
+                counts[self._empty_labels] += np.array([-half_a_row, half_a_row])
             return counts
         return weights.class_counts(rows.codes, len(self.classes_), rows.sample_weight)
 

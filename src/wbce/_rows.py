@@ -12,6 +12,23 @@ from sklearn.utils.validation import check_array, check_consistent_length
 
 
 @dataclass(frozen=True)
+class Everything:
+    """What a splitter of the user's wants to see: all rows, also those without weight.
+
+    Attributes
+    ----------
+    kept : ndarray of bool, shape (n_passed,)
+        Which of them have weight.
+    y : ndarray of shape (n_passed,) or (n_passed, n_labels)
+    groups : ndarray of shape (n_passed,), or None
+    """
+
+    kept: NDArray[np.bool_]
+    y: NDArray[Any]
+    groups: Any
+
+
+@dataclass(frozen=True)
 class Rows:
     """Some rows of a table.
 
@@ -25,8 +42,8 @@ class Rows:
         How many rows of the population each row stands for; above zero.
     groups : ndarray of shape (n_samples,), or None
         Rows of one group are not divided between training and judging.
-    passed : ndarray of bool, shape (n_passed,), or None
-        Which of the rows passed by the user these are, where some have no weight.
+    everything : Everything or None
+        What the user passed, where some rows have no weight and are not among these.
     """
 
     X: NDArray[Any]
@@ -34,7 +51,7 @@ class Rows:
     codes: Any
     sample_weight: NDArray[np.float64]
     groups: Any = None
-    passed: Any = None
+    everything: Everything | None = None
 
     def __len__(self) -> int:
         return len(self.sample_weight)
@@ -87,11 +104,11 @@ def check_groups(groups: Any, X: Any) -> NDArray[Any] | None:
         )
     check_consistent_length(X, groups)
     try:
-        np.unique(groups)
-    except TypeError as error:
-        raise ValueError(
-            "groups must be numbers or strings, one for every row, and none missing."
-        ) from error
+        missing = bool((np.unique(groups) != np.unique(groups)).any())
+    except TypeError:
+        missing = True
+    if missing:
+        raise ValueError("groups must be numbers or strings, one for every row, and none missing.")
     return groups
 
 

@@ -68,7 +68,8 @@ class WeightedKerasClassifier(FitSteps):
         Share of a row's label spread evenly over the classes.
     cost_matrix : array-like of shape (n_classes, n_classes), default=None
         ``cost_matrix[i, j]`` is the cost of calling a row of class ``classes_[i]`` a
-        ``classes_[j]``: ``[[TN, FP], [FN, TP]]``. Decides by least expected cost on the posterior
+        ``classes_[j]``: ``[[TN, FP], [FN, TP]]`` where ``classes_[1]`` is the positive one.
+        Decides by least expected cost on the posterior
         where ``threshold`` is None, and trains under ``loss="cost_sensitive"`` only.
     calibrate : bool, "sigmoid" or "isotonic", default=True
         Whether ``predict_proba`` is the posterior of the population. True takes it from the loss,
@@ -335,11 +336,10 @@ class WeightedKerasClassifier(FitSteps):
             self._skip_empty_labels(rows)
             folds = self._threshold_folds(rows, passed, validation_split, seed, fit_arguments)
             judged, last_epoch = None, None
+            train, judge = self._split(rows, passed, validation_split, seed, folds)
             if folds is not None:
                 judged, last_epoch = self._out_of_fold(rows, folds, seed, epochs, fit_arguments)
-            if last_epoch is None:
-                train, judge = self._split(rows, passed, validation_split, seed)
-            else:
+            if last_epoch is not None:
                 train, judge = rows, None
             class_weights = self._weigh(train)
             self._settle_prior(train)

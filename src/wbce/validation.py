@@ -111,7 +111,7 @@ def hold_out(
     n_classes: int,
     groups: Any,
     seed: int,
-    passed: Any = None,
+    everything: Any = None,
 ) -> Split:
     """Hold back the rows that judge.
 
@@ -128,8 +128,8 @@ def hold_out(
     groups : ndarray of shape (n_samples,), or None
         Rows of one group stay together.
     seed : int
-    passed : ndarray of bool, shape (n_passed,), optional
-        Which of the rows that the user passed these are: splitters see all.
+    everything : Everything, optional
+        All rows that the user passed, which splitters see, where these are not all.
 
     Returns
     -------
@@ -146,7 +146,7 @@ def hold_out(
         n_held = math.floor(n * validation_split[1] + 0.5)
         split = np.arange(n - n_held), np.arange(n - n_held, n)
     elif not isinstance(validation_split, float):
-        splits = _splits_of(validation_split, X, codes, groups, passed)
+        splits = _splits_of(validation_split, X, codes, groups, everything)
         split = max(splits, key=lambda split: len(split[0]))
     elif validation_split == 0:
         split = np.arange(n), np.arange(0)
@@ -296,7 +296,7 @@ def label_parts(y: NDArray[np.intp], shares: list[float], seed: int) -> Indices:
 
 
 def folds(
-    cv: Any, X: Any, codes: Any, n_classes: int, groups: Any, seed: int, passed: Any = None
+    cv: Any, X: Any, codes: Any, n_classes: int, groups: Any, seed: int, everything: Any = None
 ) -> list[Split]:
     """Splits for out-of-fold predictions.
 
@@ -305,7 +305,7 @@ def folds(
     cv : int, splitter or list of (train, test)
         As :func:`check_threshold_cv` returns it. A number of folds is stratified, by class or
         label, keeps groups together and is shuffled by `seed`.
-    X, codes, n_classes, groups, seed, passed
+    X, codes, n_classes, groups, seed, everything
         As in :func:`hold_out`.
 
     Raises
@@ -317,12 +317,13 @@ def folds(
     if isinstance(cv, int):
         splits = _folds_of(cv, X, codes, groups, seed)
     else:
-        splits = _splits_of(cv, X, codes, groups, passed)
+        splits = _splits_of(cv, X, codes, groups, everything)
     for number, (train, held) in enumerate(splits):
         if rows_of_rarest(codes, n_classes, train) == 0:
             raise ValueError(
-                f"threshold_cv={cv!r}: split {number} has no row of some class to train on. Pass "
-                "fewer folds, or a stratified splitter."
+                f"Out of fold, split {number} has no row of some class to train on. Pass "
+                "threshold_cv=False, fewer folds, or a splitter (and groups, if any) that leaves "
+                "every class in training."
             )
         _check_groups_are_whole(groups, (train, held), f"threshold_cv={cv!r}")
     judged = np.concatenate([held for _, held in splits])
@@ -414,15 +415,15 @@ def _check_groups_are_whole(groups: Any, split: Split, what: str) -> None:
         )
 
 
-def _splits_of(cv: Any, X: Any, codes: Any, groups: Any, passed: Any) -> list[Split]:
+def _splits_of(cv: Any, X: Any, codes: Any, groups: Any, everything: Any) -> list[Split]:
     """The splits of a user's splitter or list, in numbers of the rows that there are."""
-    n = len(X) if passed is None else len(passed)
+    n = len(X) if everything is None else len(everything.kept)
     if isinstance(cv, list):
         pairs = cv
-    elif passed is None:
+    elif everything is None:
         pairs = cv.split(X, codes, groups)
     else:
-        pairs = cv.split(np.zeros(n), _among_passed(codes, passed), _among_passed(groups, passed))
+        pairs = cv.split(np.zeros(n), everything.y, everything.groups)
     splits = [(_row_numbers(train, n), _row_numbers(held, n)) for train, held in pairs]
     for number, (train, held) in enumerate(splits):
         both = np.intersect1d(train, held)
@@ -431,24 +432,13 @@ def _splits_of(cv: Any, X: Any, codes: Any, groups: Any, passed: Any) -> list[Sp
                 f"Split {number} has rows to train on and to judge by at once: {both[:5].tolist()}"
                 f"{', ...' if len(both) > 5 else ''}."
             )
-    if passed is not None:
-        place = np.cumsum(passed) - 1
-        splits = [
-            (place[train[passed[train]]], place[held[passed[held]]]) for train, held in splits
-        ]
+    if everything is not None:
+        kept, place = everything.kept, np.cumsum(everything.kept) - 1
+        splits = [(place[a[kept[a]]], place[b[kept[b]]]) for a, b in splits]
     for number, sides in enumerate(splits):
         if not all(map(len, sides)):
-            raise ValueError(f"Split {number} has no rows on one side.")
+            raise ValueError(f"Split {number} has no rows with any weight on one side.")
     return splits
-
-
-def _among_passed(values: Any, passed: Any) -> Any:
-    """Values of some of the rows passed, spread over all of them."""
-    if values is None:
-        return None
-    spread = np.full((len(passed), *values.shape[1:]), values.flat[0], dtype=values.dtype)
-    spread[passed] = values
-    return spread
 
 
 def _row_numbers(rows: Any, n: int) -> Indices:

@@ -49,6 +49,7 @@ class State(KerasClassifier):
             "_empty_labels",
             "_full_labels",
             "_tuned_rows",
+            "_interval",
             "_moved_prior",
             "_loss_was_told",
             "_loss_as_given",

@@ -286,15 +286,16 @@ def _infeasible(curve: ThresholdCurve, objective: Objective) -> str:
             f"threshold_objective={objective.said!r} is NaN at every cut of the validation rows: "
             "it gets arrays tp, fp, fn and tn and returns a number for every cut, to be maximised."
         )
-    found = curve.tp > 0
     told = []
     for constraint in objective.constraints:
-        margin = np.where(found, constraint.margin(*curve.counts), -np.inf)
+        eligible = constraint.eligible(*curve.counts)
+        margin = np.where(eligible, constraint.margin(*curve.counts), -np.inf)
         nearest = int(np.argmax(margin))
         value = float(constraint.figure(*(count[nearest] for count in curve.counts)))
         told.append(
-            f"the {'highest' if constraint.name.startswith('min') else 'lowest'} "
-            f"{constraint.what} of a cut that finds a positive row is {value:.4g}, at threshold "
+            f"the {'highest' if constraint.is_minimum else 'lowest'} {constraint.what} of a cut "
+            f"that {'finds a positive row' if constraint.is_minimum else 'has an alarm'} is "
+            f"{value:.4g}, at threshold "
             f"{curve.threshold[nearest]:.4g} with recall {curve.recall[nearest]:.4g}"
         )
     together = "" if len(told) == 1 else ", not all at one cut"

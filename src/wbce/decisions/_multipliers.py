@@ -357,8 +357,11 @@ def resampled_class_interval(
         )
         if not again.shares.any(axis=0).all():
             continue
-        found = chosen_log_multipliers(again, objective, [log_multipliers], exact)
-        thresholds.append(softmax(-found))
+        if objective.scorer is None:
+            found = chosen_log_multipliers(again, objective, [log_multipliers], exact)
+            thresholds.append(softmax(-found))
+        else:  # asking it about every cut of every sample takes too long
+            thresholds.append(np.full(n_classes, np.nan))
         reached.append(again.value(objective, decided[drawn]))
     if not thresholds:
         nothing = np.full(n_classes, np.nan)

@@ -125,14 +125,19 @@ class Constraint:
     what: str
 
     @property
-    def wants_hits(self) -> bool:
-        """Whether calling no row positive cannot be meant by it."""
+    def is_minimum(self) -> bool:
+        """Whether the figure must not be less; else it must not be more."""
         return self.name.startswith("min")
+
+    def eligible(self, *counts: Float64) -> NDArray[np.bool_]:
+        """Cuts that can be meant: with an alarm, and for a minimum with a positive found."""
+        tp, fp, *_ = counts
+        return tp > 0 if self.is_minimum else tp + fp > 0
 
     def margin(self, *counts: Float64) -> Float64:
         """How much better than the bound the figure is; below zero where it is not met."""
         found = self.figure(*counts)
-        sign = 1 if self.wants_hits else -1
+        sign = 1 if self.is_minimum else -1
         slack = sign * (found - self.bound)
         return np.where(np.abs(slack) <= _ROUNDING * max(1.0, abs(self.bound)), 0.0, slack)
 
@@ -175,9 +180,7 @@ class Objective:
                 "number for every cut, and returns one number for every cut, to be maximised."
             )
         for constraint in self.constraints:
-            met = constraint.margin(*counts) >= 0
-            if constraint.wants_hits:
-                met &= counts[0] > 0
+            met = (constraint.margin(*counts) >= 0) & constraint.eligible(*counts)
             found = np.where(met, found, np.nan)
         return found
 
@@ -273,7 +276,8 @@ def _named(name: str, cost_matrix: Any) -> Figure:
         raise unknown_name(name, [*FIGURES, "cost", "f1", "f2", "f0.5"])
     if cost_matrix is None:
         raise ValueError(
-            "threshold_objective='cost' needs the costs: pass cost_matrix=[[TN, FP], [FN, TP]]."
+            "threshold_objective='cost' needs the costs: pass cost_matrix; its [i, j] is the cost "
+            "of calling a row of class i a j, classes in sorted order."
         )
     return negative_cost(cost_matrix)
 

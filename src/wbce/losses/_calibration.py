@@ -42,6 +42,8 @@ class CalibratedPosterior(LogitPosterior):
         ranks_only: bool = False,
     ) -> None:
         self._ranks_only = ranks_only
+        # Platt's targets count rows: weights of any scale say the same
+        sample_weight = sample_weight / sample_weight.mean()
         if z.ndim == 1:
             columns, positive = z[:, None], y[:, None] == 1
         elif y.ndim == 1:
