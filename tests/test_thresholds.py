@@ -970,3 +970,12 @@ def test_groups_that_are_missing(data):
     X, y = data
     with pytest.raises(ValueError, match="none missing"):
         clf().fit(X, y, groups=np.where(np.arange(417) < 5, np.nan, 1.0))
+
+
+def test_validation_rows_that_nobody_asks_are_not_looked_for(data):
+    X, y = data
+    groups = np.arange(417) // 9
+    model = clf(threshold_cv=GroupKFold(3), validation_split=("last", 0.21), epochs=1)
+    model.fit(X, y, groups=groups)  # the last rows would tear a group apart
+    with pytest.raises(ValueError, match="on both sides"):
+        model.set_params(threshold_cv=False).fit(X, y, groups=groups)

@@ -75,7 +75,33 @@ class JudgingSteps(DecisionSteps):
             codes = self._indicators(y)
         return Rows(X, y, codes, population)
 
-    # ------------------------------------------------------------------ rows held back
+    # ------------------------------------------------------------------ who trains, who judges
+
+    def _divide(
+        self,
+        rows: Rows,
+        passed: PassedRows | None,
+        validation_split: Any,
+        seed: int,
+        epochs: int,
+        arguments: dict[str, Any],
+    ) -> tuple[Rows, Rows | None, Judged | None, int | None]:
+        """Find the rows that train and those that judge.
+
+        Out of fold all rows train, and with them comes what the folds' networks say, and when to
+        stop; but a network that must be calibrated keeps rows for it.
+        """
+        folds = self._threshold_folds(rows, passed, validation_split, seed, arguments)
+        if folds is None:
+            return (*self._split(rows, passed, validation_split, seed, folds), None, None)
+        split = None
+        if self._must_calibrate():  # before training, as it may be refused
+            split = self._split(rows, passed, validation_split, seed, folds)
+        judged, last_epoch = self._out_of_fold(rows, folds, seed, epochs, arguments)
+        if last_epoch is not None:
+            return rows, None, judged, last_epoch
+        split = split or self._split(rows, passed, validation_split, seed, folds)
+        return (*split, judged, None)
 
     def _split(
         self,

@@ -334,13 +334,9 @@ class WeightedKerasClassifier(FitSteps):
             self._find_positive(rows)
             self._check_decisions()
             self._skip_empty_labels(rows)
-            folds = self._threshold_folds(rows, passed, validation_split, seed, fit_arguments)
-            judged, last_epoch = None, None
-            train, judge = self._split(rows, passed, validation_split, seed, folds)
-            if folds is not None:
-                judged, last_epoch = self._out_of_fold(rows, folds, seed, epochs, fit_arguments)
-            if last_epoch is not None:
-                train, judge = rows, None
+            train, judge, judged, last_epoch = self._divide(
+                rows, passed, validation_split, seed, epochs, fit_arguments
+            )
             class_weights = self._weigh(train)
             self._settle_prior(train)
             judge = judge and self._rebased(judge)

@@ -159,18 +159,17 @@ def resampled_interval(
             continue
         thresholds.append(curve.threshold[objective.best(values)])
         reached.append(float(unbound.values(*_counts(found, missed))[place]))
+    return interval_of(thresholds, reached, level)
+
+
+def interval_of(thresholds: list[Any], reached: list[float], level: float) -> ThresholdInterval:
+    """The middle of what was found in samples; NaN where there was none."""
     if not thresholds:
-        nothing = (float("nan"), float("nan"))
-        return ThresholdInterval(nothing, nothing, level)
+        return ThresholdInterval((np.nan, np.nan), (np.nan, np.nan), level)
     ends = [50 * (1 - level), 50 * (1 + level)]
-    low, high = np.percentile(thresholds, ends)
+    low, high = np.percentile(thresholds, ends, axis=0)
     worst, best = np.nanpercentile(reached, ends)
-    return ThresholdInterval((float(low), float(high)), (float(worst), float(best)), level)
-
-
-def replace_constraints(objective: Objective) -> Objective:
-    """The objective without its constraints."""
-    return replace(objective, constraints=())
+    return ThresholdInterval((low, high), (float(worst), float(best)), level)
 
 
 def _counts(positives: Float64, negatives: Float64) -> tuple[Float64, Float64, Float64, Float64]:

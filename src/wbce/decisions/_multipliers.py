@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import get_scorer, get_scorer_names
 
-from wbce.decisions._choice import ThresholdInterval, part_of_probability
+from wbce.decisions._choice import ThresholdInterval, interval_of, part_of_probability
 from wbce.decisions._objectives import (
     beta_of,
     f_beta,
@@ -363,13 +363,7 @@ def resampled_class_interval(
         else:  # asking it about every cut of every sample takes too long
             thresholds.append(np.full(n_classes, np.nan))
         reached.append(again.value(objective, decided[drawn]))
-    if not thresholds:
-        nothing = np.full(n_classes, np.nan)
-        return ThresholdInterval((nothing, nothing), (float("nan"), float("nan")), level)
-    ends = [50 * (1 - level), 50 * (1 + level)]
-    low, high = np.percentile(thresholds, ends, axis=0)
-    worst, best = np.percentile(reached, ends)
-    return ThresholdInterval((low, high), (float(worst), float(best)), level)
+    return interval_of(thresholds, reached, level)
 
 
 def _climb(
