@@ -16,7 +16,7 @@ from wbce.losses import Focal, WeightedCrossentropy
 
 
 def clf(**parameters):
-    return WeightedKerasClassifier(**{"epochs": 3, "random_state": 0, **parameters})
+    return WeightedKerasClassifier(**{"model": "mlp", "epochs": 3, "random_state": 0, **parameters})
 
 
 def halves(X, y):
@@ -672,7 +672,7 @@ def test_columns_of_text_categories_and_dates_say_what_to_do(abalone):
     table = pd.DataFrame(X).assign(kind=pd.Categorical(np.array(["a", "b"])[y]))
     table.columns = table.columns.astype(str)
     with pytest.raises(ValueError, match="OneHotEncoder"):
-        clf().fit(table, y)
+        clf(model=lambda meta: keras.Sequential([keras.layers.Dense(1)])).fit(table, y)
     numbers = table.assign(kind=pd.Categorical(y))
     assert clf(epochs=1).fit(numbers, y).predict(numbers).shape == y.shape
     dates = np.full((len(y), 2), np.datetime64("2026-01-01"))

@@ -305,11 +305,26 @@ def test_rows_are_shuffled_anew_in_every_epoch():
 
 
 def test_every_row_is_taken_once_an_epoch():
-    from wbce.training._epochs import _Order
+    from wbce.training._order import RowOrder
 
-    orders = _Order(50, True, 0).of_epochs(3)
+    orders = RowOrder([np.arange(50)], 16, True, 0).of_epochs(3)
     assert (np.sort(orders, axis=1) == np.arange(50)).all()
     assert not (orders[0] == orders[1]).all()
+
+
+def test_a_step_takes_rows_of_every_member_in_turn():
+    from wbce.training._order import RowOrder
+
+    members = [np.arange(5), np.arange(10, 14)]
+    in_order = RowOrder(members, 2, False, 0).of_epochs(1)[0]
+    assert in_order.tolist() == [0, 1, 10, 11, 2, 3, 12, 13, 4, 10]
+    shuffled = RowOrder(members, 2, True, 0)
+    assert shuffled.n_rows == 10
+    for epoch in shuffled.of_epochs(20):
+        first = np.concatenate([epoch[0:2], epoch[4:6], epoch[8:9]])
+        second = np.concatenate([epoch[2:4], epoch[6:8], epoch[9:10]])
+        assert sorted(first) == [0, 1, 2, 3, 4]
+        assert set(second) == {10, 11, 12, 13}
 
 
 # ---------------------------------------------------------------------- reuse

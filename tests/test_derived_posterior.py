@@ -137,11 +137,11 @@ def test_a_copied_loss_has_true_probabilities(abalone):
     X, y = abalone
     X = (X - X.mean(0)) / X.std(0)
     shared = {"random_state": 0, "epochs": 30, "validation_split": 0.2}
-    model = WeightedKerasClassifier(loss=forum_weighted, **shared).fit(X[::2], y[::2])
+    model = WeightedKerasClassifier("mlp", loss=forum_weighted, **shared).fit(X[::2], y[::2])
     assert isinstance(model._posterior.loss, DerivedPosterior)
     assert model.threshold_ == pytest.approx(1 / 21, rel=1e-3)
     mapped = log_loss(y[1::2], model.predict_proba(X[1::2]))
-    reference = WeightedKerasClassifier(pos_weight=20, **shared).fit(X[::2], y[::2])
+    reference = WeightedKerasClassifier("mlp", pos_weight=20, **shared).fit(X[::2], y[::2])
     expected = log_loss(y[1::2], reference.predict_proba(X[1::2]))
     assert mapped == pytest.approx(expected, rel=0.1)
     raw = log_loss(y[1::2], model.set_params(calibrate=False).predict_proba(X[1::2]))
@@ -152,9 +152,9 @@ def test_a_copied_loss_has_true_probabilities(abalone):
 def test_what_has_no_map_is_calibrated(loss, abalone):
     X, y = abalone
     X = (X - X.mean(0)) / X.std(0)
-    model = WeightedKerasClassifier(loss=loss, random_state=0, epochs=30, validation_split=0.3).fit(
-        X[::2], y[::2]
-    )
+    model = WeightedKerasClassifier(
+        "mlp", loss=loss, random_state=0, epochs=30, validation_split=0.3
+    ).fit(X[::2], y[::2])
     assert isinstance(model._posterior, CalibratedPosterior)
     p = model.predict_proba(X[1::2])
     raw = model.set_params(calibrate=False).predict_proba(X[1::2])
@@ -171,17 +171,18 @@ class OfClasses(keras.losses.Loss):
 def test_a_derived_map_of_classes_is_pickled_with_its_loss(iris):
     X, y = iris
     shared = {"random_state": 0, "epochs": 3, "class_weight": "balanced"}
-    model = WeightedKerasClassifier(loss=OfClasses, **shared).fit(X, y)
+    model = WeightedKerasClassifier("mlp", loss=OfClasses, **shared).fit(X, y)
     assert isinstance(model._posterior.loss, DerivedClassPosterior)
     twin = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
-    reference = WeightedKerasClassifier(**shared).fit(X, y)
+    reference = WeightedKerasClassifier("mlp", **shared).fit(X, y)
     np.testing.assert_allclose(model.predict_proba(X), reference.predict_proba(X), atol=2e-3)
 
 
 def test_softmax_maps_that_leave_the_simplex_are_calibrated(iris):
     X, y = iris
     model = WeightedKerasClassifier(
+        "mlp",
         loss=keras.losses.CategoricalFocalCrossentropy(label_smoothing=0.2),
         random_state=0,
         epochs=60,
@@ -195,7 +196,7 @@ def test_softmax_maps_that_leave_the_simplex_are_calibrated(iris):
         return -keras.ops.sum(target * keras.ops.log(y_pred), axis=-1)
 
     model = WeightedKerasClassifier(
-        loss=smoothed, random_state=0, epochs=100, early_stopping=False, validation_split=0.4
+        "mlp", loss=smoothed, random_state=0, epochs=100, early_stopping=False, validation_split=0.4
     )
     with_rows = model.set_params(early_stopping=True).fit(X, y)
     assert isinstance(with_rows._posterior, CalibratedPosterior)

@@ -6,7 +6,7 @@ from scipy.special import expit, softmax
 
 from wbce.inference import LogitFunction, blank_rows, output_logits
 from wbce.inference._plain import plain_network
-from wbce.networks import InputScaling
+from wbce.networks import InputColumns
 from wbce.tracing import traces
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
@@ -152,7 +152,7 @@ PLAIN = {
         keras.layers.GaussianNoise(1.0),
         keras.layers.Identity(),
     ],
-    "scaled": lambda: [InputScaling()],
+    "scaled": lambda: [InputColumns([0, 3, 0, 0], [True, True, False, False])],
 }
 
 

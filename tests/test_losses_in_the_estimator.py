@@ -18,7 +18,7 @@ Y = (X[:, 0] + RNG.normal(size=400) > 1.2).astype(int)
 Y3 = np.digitize(X[:, 0] + 0.3 * RNG.normal(size=400), [0.5, 1.3])
 
 
-def clf(model=None, **parameters):
+def clf(model="mlp", **parameters):
     return WeightedKerasClassifier(
         model, **{"random_state": 0, "epochs": 5, "validation_split": 0.2, **parameters}
     )

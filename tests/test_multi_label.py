@@ -19,7 +19,7 @@ NAMES = [name for name in LOSSES if name != "cost_sensitive"]
 
 def clf(**parameters):
     return WeightedKerasClassifier(
-        **{"random_state": 0, "epochs": 15, "validation_split": 0.2, **parameters}
+        **{"model": "mlp", "random_state": 0, "epochs": 15, "validation_split": 0.2, **parameters}
     )
 
 

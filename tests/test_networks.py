@@ -2,11 +2,15 @@ import keras
 import numpy as np
 import pytest
 
-from wbce.networks import InputScaling, build_mlp, output_bias, start_bias
+from wbce.networks import InputColumns, build_mlp, output_bias, start_bias
+
+
+def numbers(n):
+    return InputColumns([0] * n, [False] * n)
 
 
 def scaled(X, weight=None):
-    layer = InputScaling()
+    layer = numbers(X.shape[1])
     layer.build(X.shape)
     layer.fit(X, np.ones(len(X)) if weight is None else weight)
     return np.asarray(layer(X.astype("float32")))
@@ -26,7 +30,7 @@ def test_scaling_is_of_the_weighted_rows():
     X = np.random.default_rng(0).normal(size=(30, 2))
     w = np.arange(30) % 4
     repeated = np.repeat(X, w, axis=0)
-    a, b = InputScaling(), InputScaling()
+    a, b = numbers(2), numbers(2)
     for layer, rows, weight in ((a, X, w), (b, repeated, np.ones(len(repeated)))):
         layer.build(rows.shape)
         layer.fit(rows, weight)
@@ -42,7 +46,7 @@ def test_constant_columns_become_zero():
 
 def test_values_far_out_stay_finite():
     X = np.random.default_rng(0).normal(size=(50, 1))
-    layer = InputScaling()
+    layer = numbers(1)
     layer.build(X.shape)
     layer.fit(X, np.ones(50))
     far = np.array([[3e38], [-3e38]], dtype="float32")
@@ -68,9 +72,9 @@ def test_the_built_in_network_is_plain_keras():
 )
 def test_the_output_bias_is_found(end):
     network = keras.Sequential([keras.Input((2,)), *end])
-    start_bias(network, np.array([-2.5]))
+    start_bias(network, np.array([-2.5]), np.zeros(1))
     assert np.asarray(output_bias(network)) == pytest.approx(-2.5)
-    start_bias(network, np.array([9.0]))  # no longer zero: left alone
+    start_bias(network, np.array([9.0]), np.zeros(1))  # no longer zero: left alone
     assert np.asarray(output_bias(network)) == pytest.approx(-2.5)
 
 
@@ -78,6 +82,6 @@ def test_networks_without_a_plain_output_bias_are_left_alone():
     for end in (keras.layers.Dense(1, use_bias=False), keras.layers.BatchNormalization()):
         network = keras.Sequential([keras.Input((1,)), end])
         before = [w.copy() for w in network.get_weights()]
-        start_bias(network, np.array([-2.5]))
+        start_bias(network, np.array([-2.5]), np.zeros(1))
         for w, v in zip(before, network.get_weights(), strict=True):
             np.testing.assert_array_equal(w, v)

@@ -49,11 +49,11 @@ def local_network():
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("network", [None, "function"])
+@pytest.mark.parametrize("network", ["ensemble", "mlp", "function"])
 def test_round_trips_are_bit_identical(abalone, tmp_path, way, network):
     X, y = abalone
     model = WeightedKerasClassifier(
-        model=local_network() if network else None,
+        model=local_network() if network == "function" else network,
         class_weight="balanced",
         threshold="auto",
         validation_split=0.2,

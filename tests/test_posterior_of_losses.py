@@ -281,7 +281,7 @@ FITTED = [
 def test_maps_of_fitted_networks_keep_every_rank(loss, parameters, name):
     X, y = table(name)
     model = WeightedKerasClassifier(
-        loss=loss, validation_split=0.3, epochs=30, random_state=0, **parameters
+        "mlp", loss=loss, validation_split=0.3, epochs=30, random_state=0, **parameters
     )
     X = (X - X.mean(0)) / X.std(0)
     model.fit(X[::2], y[::2])

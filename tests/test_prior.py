@@ -11,7 +11,9 @@ from wbce.prior import class_shares
 
 
 def clf(**parameters):
-    return WeightedKerasClassifier(**{"epochs": 15, "random_state": 0, **parameters})
+    return WeightedKerasClassifier(
+        **{"model": "mlp", "epochs": 15, "random_state": 0, **parameters}
+    )
 
 
 def population(n, share, seed):

@@ -58,7 +58,7 @@ def test_scikit_learns_own_checks(estimator, check):
 
 
 def clf(**parameters):
-    return WeightedKerasClassifier(**{"epochs": 2, "random_state": 0, **parameters})
+    return WeightedKerasClassifier(**{"model": "mlp", "epochs": 2, "random_state": 0, **parameters})
 
 
 FOLDS = StratifiedKFold(2)
@@ -82,7 +82,7 @@ def test_every_parameter_is_written_out_and_reported():
 
 def test_repr_names_what_differs_from_the_default():
     assert repr(clf(pos_weight=3)) == (
-        "WeightedKerasClassifier(epochs=2, pos_weight=3, random_state=0)"
+        "WeightedKerasClassifier(epochs=2, model='mlp', pos_weight=3, random_state=0)"
     )
     assert repr(WeightedKerasClassifier()) == "WeightedKerasClassifier()"
     assert "optimizer__learning_rate=0.1" in repr(clf(optimizer__learning_rate=0.1))

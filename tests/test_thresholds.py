@@ -26,7 +26,7 @@ from wbce.decisions import ThresholdCurve, binary_objective, choose, threshold_c
 
 def clf(**parameters):
     return WeightedKerasClassifier(
-        **{"epochs": 6, "random_state": 0, "threshold": "auto", **parameters}
+        **{"model": "mlp", "epochs": 6, "random_state": 0, "threshold": "auto", **parameters}
     )
 
 

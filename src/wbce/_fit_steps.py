@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,13 @@ from wbce._judging_steps import JudgingSteps
 from wbce._rows import Everything, Rows, check_groups, check_sample_weight
 from wbce._warnings import ClassWeightWarning, warn_once
 from wbce.decisions import average_precision
+from wbce.inference import HeldOutLogits
 from wbce.losses import BatchLoss, DeferredReweighting, OwnLoss, check_cost_matrix
 from wbce.losses._posterior import label_log_loss, log_loss, two_columns
-from wbce.networks import InputScaling
+from wbce.networks import InputColumns
 from wbce.training import (
     DivergenceCheck,
+    MemberScores,
     ValidationScore,
     batch_size_for,
 )
@@ -56,7 +59,7 @@ class FitSteps(JudgingSteps):
         if not self._has_one_label_a_row():
             return Rows(X, y, None, population, groups, everything)
         if len(self.classes_) < 2:
-            if self.model is None and self._network_function() is None:
+            if self._built_in() is not None:
                 self._refuse_one_class(y)
             return Rows(X, y, None, population, groups, everything)
         self._check_two_class_parameters()
@@ -214,8 +217,8 @@ class FitSteps(JudgingSteps):
         network = self._new_network(copied)
         self.__dict__.update(held_back)
         self._check_model_compatibility(train.y)
-        for layer in network.layers if self._network_function() is None else []:
-            if isinstance(layer, InputScaling):
+        for layer in network.layers if self._built_in() is not None else []:
+            if isinstance(layer, InputColumns):
                 X = self._encode(train.X)
                 layer.fit(X.reshape(len(X), -1), train.sample_weight)
 
@@ -244,7 +247,8 @@ class FitSteps(JudgingSteps):
         initial_epoch = arguments.pop("initial_epoch", initial_epoch)
         batch_size = self._pop_fit_argument("batch_size", arguments)
         arguments["batch_size"] = batch_size_for(len(train), batch_size)
-        if judge is not None and self._keras_validates(passed_callbacks):
+        out_of_member = judge is not None and judge.held_out is not None
+        if judge is not None and not out_of_member and self._keras_validates(passed_callbacks):
             arguments["validation_data"] = self._encoded(judge, judge.sample_weight)
         X, y, row_weights = self._encoded(train, self._training_weights(train))
         scorer = self._validation_scorer(judge)
@@ -261,6 +265,7 @@ class FitSteps(JudgingSteps):
                 sample_weight=row_weights,
                 seed=seed,
                 keep_state=in_parts or self.warm_start,
+                rows_of_members=train.trained_on(),
                 epochs=initial_epoch + (last_epoch or epochs),
                 initial_epoch=initial_epoch,
                 validation_split=0.0,
@@ -271,9 +276,13 @@ class FitSteps(JudgingSteps):
         self.best_epoch_ = initial_epoch + self.n_iter_
         if scorer is not None:
             scorer.restore_best_weights()  # after all callbacks, some of which restore their own
-            self.best_epoch_, self.validation_score_ = scorer.best_epoch, scorer.best_score
+            self.best_epoch_ = scorer.best_epoch
+        if isinstance(scorer, ValidationScore):
+            self.validation_score_ = scorer.best_score
         elif judge is not None and self._posterior is not None:
-            self.validation_score_ = self._validation_scores(judge)["val_log_loss"]
+            self.validation_score_ = self._validation_scores(judge, self._judging_logits(judge)())[
+                "val_log_loss"
+            ]
 
     def _training_weights(self, train: Rows) -> NDArray[np.float64]:
         if train.codes is None or train.codes.ndim > 1 or self._weights_in_loss:
@@ -296,22 +305,49 @@ class FitSteps(JudgingSteps):
         y = self._targets(rows.y)
         return X, y, None if not self._says_weights() and (row_weights == 1).all() else row_weights
 
-    def _validation_scorer(self, judge: Rows | None) -> ValidationScore | None:
+    def _validation_scorer(self, judge: Rows | None) -> ValidationScore | MemberScores | None:
         if judge is None or self._stops_early() is False:
             return None
-        score = None if self._posterior is None else (lambda: self._validation_scores(judge))
-        return ValidationScore(score, self.n_iter_no_change)
+        if self._posterior is None:
+            return ValidationScore(None, self.n_iter_no_change)
+        logits = self._judging_logits(judge)
+        if isinstance(logits, HeldOutLogits):
+            return MemberScores(lambda: self._member_scores(judge, logits), self.n_iter_no_change)
+        return ValidationScore(
+            lambda: self._validation_scores(judge, logits()), self.n_iter_no_change
+        )
 
-    def _validation_scores(self, judge: Rows) -> dict[str, float]:
-        """What the history says of the validation rows; the log loss is what counts."""
-        z = self._logit_function(self._encode(judge.X))
-        found = self._log_scores_so_far(z, judge)
+    def _member_scores(
+        self, judge: Rows, logits: HeldOutLogits
+    ) -> tuple[dict[str, float], NDArray[np.float64]]:
+        """What the history says of the rows that members hold out; the log loss of each member."""
+        z = logits.of_members()
+        held = replace(judge, held_out=None).take(logits.rows)
+        parts = (self._log_scores_so_far(z, held), held.codes, held.sample_weight)
+        losses = [
+            self._log_loss(*of_member)
+            for of_member in zip(*(logits.by_member(part) for part in parts), strict=True)
+        ]
+        return self._validation_scores(judge, logits.mixed(z)), np.array(losses)
+
+    def _log_loss(
+        self, scores: NDArray[np.float64], codes: NDArray[np.intp], weight: NDArray[np.float64]
+    ) -> float:
         if self._has_several_labels():
-            loss = label_log_loss(found, judge.codes, judge.sample_weight)
-            return {"val_log_loss": loss}
-        log_proba = found if z.ndim == 2 else two_columns(found)
-        scores = {"val_log_loss": log_loss(log_proba, judge.codes, judge.sample_weight)}
-        if z.ndim == 1 and np.isfinite(z).all() and len(np.unique(judge.codes)) == 2:
+            return label_log_loss(scores, codes, weight)
+        log_proba = scores if scores.ndim == 2 else two_columns(scores)
+        return log_loss(log_proba, codes, weight)
+
+    def _validation_scores(self, judge: Rows, z: NDArray[np.float64]) -> dict[str, float]:
+        """What the history says of the validation rows; the log loss is what counts."""
+        found = self._log_scores_so_far(z, judge)
+        scores = {"val_log_loss": self._log_loss(found, judge.codes, judge.sample_weight)}
+        if (
+            self._positive is not None
+            and z.ndim == 1
+            and np.isfinite(z).all()
+            and len(np.unique(judge.codes)) == 2
+        ):
             log_odds = self._sign() * found
             positive = judge.codes == self._positive
             scores["val_average_precision"] = average_precision(

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
+from numpy.typing import NDArray
 from sklearn.base import clone
 
 from wbce import validation
 from wbce._decision_steps import DecisionSteps
 from wbce._rows import Judged, Rows, check_sample_weight
 from wbce.decisions import check_both_classes
+from wbce.inference import HeldOutLogits
 from wbce.losses import BatchLoss
+from wbce.networks import N_MEMBERS
 
 PassedRows = tuple[Any, Any, Any]
 
@@ -91,6 +96,11 @@ class JudgingSteps(DecisionSteps):
         Out of fold all rows train, and with them comes what the folds' networks say, and when to
         stop; but a network that must be calibrated keeps rows for it.
         """
+        if passed is None:
+            held_out = self._held_out_by_members(rows, validation_split, seed, arguments)
+            if held_out is not None:
+                rows = replace(rows, held_out=held_out)
+                return rows, rows, None, None
         folds = self._threshold_folds(rows, passed, validation_split, seed, arguments)
         if folds is None:
             return (*self._split(rows, passed, validation_split, seed, folds), None, None)
@@ -182,8 +192,72 @@ class JudgingSteps(DecisionSteps):
         """What the network, now trained, says of rows that it was not trained on."""
         if judge is None or among is None or self._posterior is None:
             return None
-        z = self._logit_function(self._encode(judge.X))
+        z = self._judging_logits(judge)()
         return Judged(judge.codes, judge.sample_weight, len(among), z)
+
+    def _judging_logits(self, judge: Rows) -> HeldOutLogits | Callable[[], NDArray[np.float64]]:
+        """What gives the logits of rows that judge, by networks that were not trained on them."""
+        X = self._encode(judge.X)
+        if judge.held_out is not None:
+            return HeldOutLogits(self.model_, X, judge.held_out)
+        return lambda: self._logit_function(X)
+
+    # ------------------------------------------------------------------ members that judge
+
+    def _held_out_by_members(
+        self, rows: Rows, validation_split: Any, seed: int, arguments: dict[str, Any]
+    ) -> list[NDArray[np.intp]] | None:
+        """Which rows each member of the built-in network judges, and does not train on.
+
+        As many folds as `validation_split` says, of which each member holds out one: together
+        they judge all rows, and train on all of them. None where rows must be held back from
+        all members, or there are none to hold back.
+        """
+        n_folds = self._n_folds_of_members(validation_split, arguments)
+        if n_folds is None or rows.codes is None:
+            return None
+        n_classes, codes, every = len(self.classes_), self._counted(rows), np.arange(len(rows))
+        rarest = validation.rows_of_rarest(codes, n_classes, every)
+        if rarest < validation.MIN_ROWS_PER_CLASS:
+            return None
+        if rows.groups is not None:
+            n_folds = min(n_folds, len(np.unique(rows.groups)))
+        n_folds, n_members = min(n_folds, rarest), self._n_members()
+        if n_folds < 2:
+            return None
+        held_out: list[NDArray[np.intp]] = []
+        while len(held_out) < n_members:
+            splits = validation.folds(n_folds, rows.X, codes, n_classes, rows.groups, seed)
+            held_out += [held for _, held in splits]
+            seed += 1
+        return held_out[:n_members]
+
+    def _n_folds_of_members(self, validation_split: Any, arguments: dict[str, Any]) -> int | None:
+        """How many parts of the rows members hold out in turn; None where they do not."""
+        asks_keras = (
+            self.metrics,
+            self.callbacks,
+            getattr(self, "fit__callbacks", None),
+            arguments.get("callbacks"),
+        )
+        stops = self._stops_early() is not False
+        judges = stops or self._tunes() or self._must_calibrate()
+        if (
+            self._n_members() < 2
+            or not judges
+            or not isinstance(validation_split, float)
+            or validation_split == 0
+            or self.threshold_cv not in (None, False)
+            or any(asks_keras)
+        ):
+            return None
+        return min(self._n_members(), max(2, round(1 / validation_split)))
+
+    def _n_members(self) -> int:
+        """How many members the network will have; 1 if it is not the built-in ensemble."""
+        if self._built_in() != "ensemble":
+            return 1
+        return int(getattr(self, "model__n_members", N_MEMBERS))
 
     # ------------------------------------------------------------------ out of fold
 
@@ -285,6 +359,8 @@ class JudgingSteps(DecisionSteps):
         network.set_params(threshold=None, threshold_cv=None, random_state=seed)
         if self._positive is not None:
             network.set_params(pos_label=self.pos_label_)
+        if self._built_in() is not None:
+            network._told_categories = self._input_columns[0]
         network.fit(
             train.X,
             train.y,

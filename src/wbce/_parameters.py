@@ -11,6 +11,7 @@ from sklearn.metrics import get_scorer_names
 from wbce.decisions import binary_objective, class_objective
 from wbce.losses import PointwiseLoss, check_cost_matrix
 from wbce.losses._arguments import checked_numbers
+from wbce.networks import BUILT_IN
 from wbce.validation import check_threshold_cv, check_validation_split
 
 _TUNED = ("auto", "exact")
@@ -24,6 +25,7 @@ def check_parameters(estimator: Any) -> None:
     ValueError
         That names the parameter, its value and what is allowed.
     """
+    _check_model(estimator.model)
     estimator._checked_loss()  # the loss checks its own: gamma, label_smoothing, from_logits
     _check_gamma(estimator.gamma)
     _check_label_smoothing(estimator)
@@ -46,6 +48,16 @@ def check_parameters(estimator: Any) -> None:
         )
     check_count("n_iter_no_change", estimator.n_iter_no_change)
     check_count("epochs", estimator.epochs)
+
+
+def _check_model(model: Any) -> None:
+    if isinstance(model, str) and model not in BUILT_IN:
+        near = get_close_matches(model, BUILT_IN, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"model={model!r} is not a built-in network; those are {list(BUILT_IN)}.{hint} "
+            "Or pass a function that returns a Keras model, or a Keras model."
+        )
 
 
 def _check_gamma(gamma: Any) -> None:

@@ -321,10 +321,11 @@ class PosteriorSteps(SciKerasClassifier):
                 loss = self.model_.loss
                 plain = type(loss).from_config({**loss.get_config(), "class_weight": None})
                 posterior = Posterior(plain, np.ones(2 if shares.ndim == 2 else len(shares)))
-            logits = posterior.logits_of(shares)
+            unweighted = Posterior(WeightedCrossentropy(), np.ones(shares.shape[-1]))
+            starts = [p.logits_of(shares) for p in (posterior, unweighted)]
             if self._logit_function.n_outputs == 2 and counts.shape == (2,):
-                logits = np.array([-logits[0] / 2, logits[0] / 2])
-            start_bias(self.model_, logits)
+                starts = [np.array([-z[0] / 2, z[0] / 2]) for z in starts]
+            start_bias(self.model_, *starts)
 
     def _sign(self) -> int:
         """+1 where the positive class is ``classes_[1]``, the one that logits speak of."""

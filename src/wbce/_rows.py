@@ -44,6 +44,8 @@ class Rows:
         Rows of one group are not divided between training and judging.
     everything : Everything or None
         What the user passed, where some rows have no weight and are not among these.
+    held_out : list of ndarray of int, or None
+        For every member of the network which of the rows it does not train on, but judges.
     """
 
     X: NDArray[Any]
@@ -52,9 +54,17 @@ class Rows:
     sample_weight: NDArray[np.float64]
     groups: Any = None
     everything: Everything | None = None
+    held_out: list[NDArray[np.intp]] | None = None
 
     def __len__(self) -> int:
         return len(self.sample_weight)
+
+    def trained_on(self) -> list[NDArray[np.intp]] | None:
+        """For every member of the network which of the rows it trains on; None is all."""
+        if self.held_out is None:
+            return None
+        every = np.arange(len(self))
+        return [np.setdiff1d(every, held, assume_unique=True) for held in self.held_out]
 
     def take(self, index: NDArray[np.intp]) -> Rows:
         """Select rows by number."""

@@ -117,8 +117,9 @@ class WeightedKerasClassifier(FitSteps):
         validation rows.
     n_iter_no_change : int, default=10
         Epochs without improvement after which training stops.
-    optimizer : str, class or keras optimizer, default="adam"
-        As in ``keras.Model.compile``; its arguments by ``optimizer__*``.
+    optimizer : str, class or keras optimizer, default="auto"
+        As in ``keras.Model.compile``; its arguments by ``optimizer__*``. ``"auto"`` is Adam, with
+        a learning rate of 0.003 for the built-in ensemble and Keras' default for others.
     batch_size : int or "auto", default="auto"
         Rows a step. ``"auto"`` is the power of two nearest n / 64 within 32 and 1024; -1 is all.
     epochs : int, default=100
@@ -233,7 +234,7 @@ class WeightedKerasClassifier(FitSteps):
         validation_split: Any = 0.1,
         early_stopping: bool | str = "auto",
         n_iter_no_change: int = 10,
-        optimizer: Any = "adam",
+        optimizer: Any = "auto",
         batch_size: int | str = "auto",
         epochs: int = 100,
         from_logits: bool | None = None,

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from wbce._backend import BaseWrapper, KerasClassifier, keras
+from wbce.networks import DEFAULT_NETWORK
 
 _SCIKERAS_KEYWORDS = (
     {"build_fn", "validation_batch_size", "run_eagerly"}
@@ -47,7 +48,14 @@ class Keywords(KerasClassifier):
         """What builds the network: a function, a method of a subclass, or None."""
         build_fn = getattr(self, "build_fn", None)
         method = getattr(self, "_keras_build_fn", None)
-        return next((f for f in (self.model, build_fn, method) if f is not None), None)
+        given = None if isinstance(self.model, str) else self.model
+        return next((f for f in (given, build_fn, method) if f is not None), None)
+
+    def _built_in(self) -> str | None:
+        """Name of the built-in network; None where the user's is taken."""
+        if self._network_function() is not None:
+            return None
+        return self.model or DEFAULT_NETWORK
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters; routed ones (``optimizer__learning_rate``) need not exist before.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from types import FunctionType
 from typing import Any
 
@@ -14,12 +15,13 @@ from scikeras.utils import loss_name, metric_name
 from wbce._backend import KerasClassifier, keras
 from wbce.losses import OwnLoss, loss_on_logits, resolve_loss
 from wbce.losses._keras import keras_loss_class, takes_one_hot
-from wbce.networks import OffsetRemover, build_mlp
+from wbce.networks import BUILT_IN, OffsetRemover
 from wbce.persistence import copy_network
 from wbce.tracing import repeated_names
 from wbce.training import NetworkTraining, needs_keras_fit, seeded
 
 DEFAULT_LOSS = "weighted_bce"
+ENSEMBLE_LEARNING_RATE = 3e-3
 
 
 class Network(KerasClassifier):
@@ -30,14 +32,15 @@ class Network(KerasClassifier):
     _compiled_on_arrival: bool
     _loss_as_given: Any
     _loss_was_told: set[str]  # what of the loss is ours to change, and not the user's
+    _input_columns: tuple[list[int], list[bool]]  # categories of each; whether values are missing
     _optimizer_slots: Any  # where Keras' optimizer has none of its own
 
     def _check_model_param(self) -> Callable[..., keras.Model]:
         """Return what builds the network: SciKeras' rule, any callable, or the built-in one."""
         if isinstance(self.model, keras.Model):
             return lambda: self.model
-        if self._network_function() is None:
-            return self._built_in_network
+        if self._built_in() is not None:
+            return self._built_in_network()
         if callable(self.model) and not isinstance(self.model, type):
             if hasattr(self, "_keras_build_fn"):
                 return super()._check_model_param()
@@ -52,6 +55,10 @@ class Network(KerasClassifier):
             for name in [n for n in vars(view) if n.startswith("loss__")]:
                 delattr(view, name)
         view.loss = _classes_of_names(loss)
+        if view.optimizer == "auto":
+            view.optimizer = "adam"
+            if self._built_in() == "ensemble" and not hasattr(view, "optimizer__learning_rate"):
+                view.optimizer__learning_rate = ENSEMBLE_LEARNING_RATE
         if isinstance(view.optimizer, keras.optimizers.Optimizer):  # one serves one network only
             view.optimizer = type(view.optimizer).from_config(view.optimizer.get_config())
         return KerasClassifier._get_compile_kwargs(view)
@@ -180,20 +187,25 @@ class Network(KerasClassifier):
     @property
     def feature_encoder(self) -> Any:
         """The identity; for the built-in network, without offsets that float32 cannot hold."""
-        if self.model is None and self._network_function() is None:
+        if self._built_in() is not None:
             return OffsetRemover()
         return super().feature_encoder
 
-    def _built_in_network(self) -> Any:
-        n_classes = self.n_classes_
-        if self._has_several_labels():
-            return build_mlp(self.X_shape_[1:], n_classes, multi_label=True)
-        if not self._has_one_label_a_row():
+    def _built_in_network(self) -> Callable[..., keras.Model]:
+        """What builds the named network, with arguments left that ``model__*`` may give."""
+        if not (self._has_one_label_a_row() or self._has_several_labels()):
             raise ValueError(
-                f"The built-in network is for one label a row, but y is {self.target_type_!r}. "
-                "Pass a network as `model`."
+                f"The built-in network is for one label a row, or a matrix of zeros and ones, but "
+                f"y is {self.target_type_!r}. Pass a network as `model`."
             )
-        return build_mlp(self.X_shape_[1:], 1 if n_classes == 2 else n_classes)
+        several = self._has_several_labels()
+        return partial(
+            BUILT_IN[str(self._built_in())],
+            self.X_shape_[1:],
+            1 if self.n_classes_ == 2 and not several else self.n_classes_,
+            columns=self._input_columns,
+            multi_label=several,
+        )
 
     def _ensure_compiled_model(self) -> None:
         if (
@@ -227,7 +239,7 @@ class Network(KerasClassifier):
                 f"arrived compiled with {compiled!r}. Leave the network uncompiled, compile it "
                 "with compile_kwargs['loss'], or leave loss at its default."
             )
-        if self._network_was_passed_compiled() and self.optimizer != "adam":
+        if self._network_was_passed_compiled() and self.optimizer not in ("auto", "adam"):
             wanted = type(self._get_compile_kwargs()["optimizer"])
             if not isinstance(self.model_.optimizer, wanted):
                 raise ValueError(
@@ -254,7 +266,16 @@ class Network(KerasClassifier):
             for callback in _flat(theirs):  # or a clone would carry the trained network along
                 keras.callbacks.Callback.set_model(callback, None)
 
-    def _fit_network(self, X: Any, y: Any, *, seed: int, keep_state: bool, **arguments: Any) -> Any:
+    def _fit_network(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        seed: int,
+        keep_state: bool,
+        rows_of_members: Any = None,
+        **arguments: Any,
+    ) -> Any:
         """Train the network, by one compiled function or, for what only it can do, Keras' ``fit``.
 
         Returns
@@ -269,9 +290,16 @@ class Network(KerasClassifier):
         arguments = {k: v for k, v in arguments.items() if not k.startswith("callbacks__")}
         network = self.model_
         with seeded(seed):
-            if needs_keras_fit(network, X, y, arguments) is not None:
+            reason = needs_keras_fit(network, X, y, arguments)
+            if reason is not None and rows_of_members is not None:
+                raise ValueError(
+                    "The members of the built-in network each hold other rows out, which Keras' "
+                    f"own fit cannot do, and only that can do what is asked for: {reason}. Pass "
+                    'X_val and y_val, early_stopping=False, or model="mlp".'
+                )
+            if reason is not None:
                 return network.fit(X, y, **arguments).history
-            training = NetworkTraining(network, X, y, arguments, keep_state)
+            training = NetworkTraining(network, X, y, arguments, keep_state, rows_of_members)
         with seeded(seed) if training.runs_users_code else nullcontext():
             history = training.run(seed)
         self._optimizer_slots = training.slots

@@ -59,6 +59,8 @@ class State(KerasClassifier):
             "_weight_so_far",
             "_output",
             "_optimizer_slots",
+            "_frame_columns",
+            "_input_columns",
         ):
             self.__dict__.pop(name, None)
         self._logit_function = None

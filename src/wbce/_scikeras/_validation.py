@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from wbce._backend import ClassifierLabelEncoder, KerasClassifier, keras
+from wbce.columns import FrameColumns, is_frame
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -24,6 +26,9 @@ class Validation(KerasClassifier):
 
     X_shape_: tuple[int, ...]
     X_dtype_: np.dtype[Any]
+    _frame_columns: FrameColumns | None  # of the built-in networks
+    _told_categories: list[int] | None = None  # where X is what such a frame was turned into
+    _built_in: Callable[[], str | None]
 
     def _validate_data(
         self,
@@ -58,22 +63,33 @@ class Validation(KerasClassifier):
                 f"{len(self.X_shape_)} dimensions in X."
             )
         numeric = getattr(getattr(X, "dtype", None), "kind", "f") not in "OUS"
+        built_in = self._built_in() is not None
+        if built_in:
+            X = self._without_categories(X, reset)
         try:
             X = validate_data(
-                self, X, reset=reset, dtype="numeric", accept_sparse=False, allow_nd=True
+                self,
+                X,
+                reset=reset,
+                dtype="numeric",
+                accept_sparse=False,
+                allow_nd=True,
+                ensure_all_finite="allow-nan" if built_in else True,
             )
             if X.dtype.kind == "O":  # a frame with a categorical column
-                X = check_array(X.astype(np.float64), allow_nd=True)
+                finite = "allow-nan" if built_in else True
+                X = check_array(X.astype(np.float64), allow_nd=True, ensure_all_finite=finite)
         except ValueError as error:
             if "could not convert string" in str(error) or "bytes/strings" in str(error):
                 raise ValueError(
-                    f"X has values that are not numbers ({error}). Turn text and categories into "
-                    "numbers first, in a Pipeline: OneHotEncoder or OrdinalEncoder of "
-                    "scikit-learn, by a ColumnTransformer."
+                    f"X has values that are not numbers ({error}). The built-in networks take "
+                    "categories in the columns of a pandas or polars frame; else turn text "
+                    "and categories into numbers first, in a Pipeline: OneHotEncoder or "
+                    "OrdinalEncoder of scikit-learn, by a ColumnTransformer."
                 ) from error
             raise
         if X.dtype.kind == "f" and X.dtype.itemsize > 4 and X.size:
-            largest = float(np.abs(X).max())
+            largest = float(np.fmax.reduce(np.abs(X), axis=None))
             if largest > float(np.finfo(keras.backend.floatx()).max):
                 raise ValueError(
                     f"X contains {largest:g}, a value too large for {keras.backend.floatx()}. "
@@ -91,6 +107,8 @@ class Validation(KerasClassifier):
         if reset:
             self.X_dtype_, self.X_shape_ = X.dtype, X.shape
             self.n_features_in_ = X.shape[1]
+            if built_in:
+                self._input_columns = self._columns_of(X)
         elif X.shape[1:] != self.X_shape_[1:]:
             raise ValueError(
                 f"X has shape {X.shape[1:]}, but this {name} is expecting X of shape "
@@ -102,6 +120,28 @@ class Validation(KerasClassifier):
                 f"casting from {X.dtype} to {self.X_dtype_} is not safe!"
             )
         return X
+
+    def _without_categories(self, X: Any, reset: bool) -> Any:
+        """A frame whose categories are numbers; arrays as they are."""
+        if reset:
+            self._frame_columns = FrameColumns(X) if is_frame(X) else None
+        if self._frame_columns is None or not self._frame_columns.categories:
+            return X
+        if not is_frame(X):
+            raise ValueError(
+                f"This {type(self).__name__} was fitted on a frame with the categorical columns "
+                f"{list(self._frame_columns.categories)}: pass a frame with the same columns, not "
+                f"{type(X).__name__}, whose columns have no names to find them by."
+            )
+        return self._frame_columns.numbers(X)
+
+    def _columns_of(self, X: NDArray[Any]) -> tuple[list[int], list[bool]]:
+        """For every column of a built-in network how many categories, and if values are missing."""
+        rows = X.reshape(len(X), -1)
+        n_categories = self._told_categories or [0] * rows.shape[1]
+        if self._frame_columns is not None:
+            n_categories = self._frame_columns.n_categories
+        return n_categories, np.isnan(rows).any(axis=0).tolist()
 
     def _is_valid_at_first_sight(self, X: Any) -> bool:
         """Whether X is what scikit-learn's checks, which take longer than a row, would return."""

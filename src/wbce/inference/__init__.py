@@ -1,5 +1,6 @@
 """From a fitted network to logits."""
 
 from wbce.inference._logits import LogitFunction, blank_rows, output_logits
+from wbce.inference._members import HeldOutLogits
 
-__all__ = ["LogitFunction", "blank_rows", "output_logits"]
+__all__ = ["HeldOutLogits", "LogitFunction", "blank_rows", "output_logits"]

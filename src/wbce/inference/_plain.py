@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf, expit
+from scipy.special import erf, expit, log_expit, log_softmax, logsumexp
 
 from wbce._backend import keras
-from wbce.networks import InputScaling
+from wbce.networks import InputColumns, MemberDense, Mixture, PeriodicFeatures, ToMembers
 from wbce.tracing import resource_variables, values_of
 
 layers, activations = keras.layers, keras.activations
@@ -121,17 +121,23 @@ def plain_network(network: keras.Model) -> PlainNetwork | None:
             return None
         last_activation = getattr(last, "activation", activations.softmax)
         *before, last = before
-        if not _is_dense(last) or last.activation is not activations.linear:
+        if not _ends_in_logits(last):
             return None
     else:
         last_activation = getattr(last, "activation", None)
-    if not _is_dense(last) or last_activation not in _ENDS:
+    if not (_is_dense(last) or type(last) is Mixture) or last_activation not in _ENDS:
         return None
-    steps = [_step(layer) for layer in before]
+    end = _affine(last) if _is_dense(last) else _mixture(last)
+    steps = [*(_step(layer) for layer in before), end]
     if None in steps:
         return None
-    known = [step for step in [*steps, _affine(last)] if step is not None and step != _PASS_ON]
-    return PlainNetwork(known, _ENDS[last_activation], int(last.units))
+    known = [step for step in steps if step is not None and step != _PASS_ON]
+    return PlainNetwork(known, _ENDS[last_activation], int(network.output_shape[-1]))
+
+
+def _ends_in_logits(layer: Any) -> bool:
+    plain = _is_dense(layer) and layer.activation is activations.linear
+    return plain or type(layer) is Mixture
 
 
 def _chain(network: keras.Model) -> list[Any] | None:
@@ -187,8 +193,14 @@ def _step(layer: Any) -> Step | None:
         return None
     if type(layer) is layers.BatchNormalization and layer.axis in (-1, 1):
         return _normalisation(layer)
-    if type(layer) is InputScaling:
-        return _scaled, (layer.mean, layer.scale)
+    of_built_in = {
+        InputColumns: _columns,
+        ToMembers: lambda layer: (lambda x: x[:, np.newaxis], ()),
+        PeriodicFeatures: _periodic,
+        MemberDense: _of_members,
+    }
+    if type(layer) in of_built_in:
+        return of_built_in[type(layer)](layer)
     return _PASS_ON if type(layer) in _PASSING else None
 
 
@@ -228,7 +240,54 @@ def _normalisation(layer: Any) -> Step:
     return step, (layer.moving_mean, layer.moving_variance, *affine)
 
 
-def _scaled(x: Float32, mean: Float32, scale: Float32) -> Float32:
-    with np.errstate(over="ignore"):  # what overflows is clipped
-        x = np.clip((x - mean) * scale, np.float32(-1e18), np.float32(1e18))
-    return x / np.sqrt(1 + np.square(x / 3))
+def _columns(layer: InputColumns) -> Step:
+    numbers, missing = layer.numbers, layer.missing
+    all_numbers = len(numbers) == len(layer.n_categories)
+    levels = [(i, np.arange(layer.n_categories[i], dtype=np.float32)) for i in layer.categories]
+
+    def step(inputs: Float32, mean: Float32, scale: Float32) -> Float32:
+        x = inputs if all_numbers else inputs[..., numbers]
+        with np.errstate(over="ignore"):  # what overflows is clipped
+            x = (x - mean) * scale
+        x = np.where(np.isnan(x), np.float32(0), np.clip(x, np.float32(-1e18), np.float32(1e18)))
+        parts = [x / np.sqrt(1 + np.square(x / 3))] if numbers else []
+        if missing:
+            parts.append(np.isnan(inputs[..., missing]).astype(np.float32))
+        parts += [(inputs[..., i : i + 1] == some).astype(np.float32) for i, some in levels]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+
+    return step, (layer.mean, layer.scale)
+
+
+def _periodic(layer: PeriodicFeatures) -> Step:
+    n_numbers = layer.n_numbers
+
+    def step(x: Float32, frequency: Float32, phase: Float32) -> Float32:
+        angles = np.float32(2 * np.pi) * frequency * x[..., :n_numbers, np.newaxis] + phase
+        waves = np.cos(angles).reshape(*angles.shape[:-2], -1)
+        shape = (*waves.shape[:-1], x.shape[-1])
+        return np.concatenate([np.broadcast_to(x, shape), waves], axis=-1)
+
+    return step, (layer.frequency, layer.phase)
+
+
+def _of_members(layer: MemberDense) -> Step | None:
+    activate = _ACTIVATIONS.get(layer.activation)
+    if activate is None:
+        return None
+    return lambda x, kernel, bias: activate(_dense(x, kernel, bias)), (layer.kernel, layer.bias)
+
+
+def _mixture(layer: Mixture) -> Step:
+    """The mean probability's logits; members are in the second dimension."""
+    exclusive = layer.exclusive
+
+    def step(x: Float32, shift: Float32) -> Float32:
+        z = x - shift
+        if exclusive:
+            mean = logsumexp(log_softmax(z, axis=-1), axis=1)
+        else:
+            mean = logsumexp(log_expit(z), axis=1) - logsumexp(log_expit(-z), axis=1)
+        return mean + shift
+
+    return step, (layer.shift,)

@@ -8,7 +8,6 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 from wbce._backend import keras
-from wbce.networks import InputScaling
 
 # Layers whose call is told by their class, their configuration and their variables. Preprocessing
 # layers keep tables and constants elsewhere, `Lambda` and wrappers of other frameworks any code.
@@ -75,7 +74,7 @@ def _is_plain(operation: Any) -> bool:
     kind = type(operation)
     known = (
         kind in _MODELS
-        or kind is InputScaling
+        or kind.__module__.startswith("wbce.networks.")
         or f"{kind.__module__}.".startswith((*_PLAIN_LAYERS, _KERAS_OPERATIONS))
     )
     return known and no_users_code(operation)

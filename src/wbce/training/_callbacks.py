@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wbce._backend import keras
 
@@ -75,3 +76,64 @@ class ValidationScore(keras.callbacks.Callback):
         if self._best_weights is not None:
             self.model.set_weights(self._best_weights)
             self._best_weights = None
+
+
+class MemberScores(keras.callbacks.Callback):
+    """Score every member of a network after every epoch; keep each one's best weights.
+
+    Parameters
+    ----------
+    score : callable
+        Returns what the logs say of the rows that members hold out, and the loss of each member
+        on its own, lower is better.
+    patience : int or None
+        Epochs without a better score after which a member stops, as if it were alone; the
+        training when all have. None scores every epoch and neither stops nor goes back.
+    """
+
+    def __init__(
+        self,
+        score: Callable[[], tuple[dict[str, float], NDArray[np.float64]]],
+        patience: int | None,
+    ) -> None:
+        super().__init__()
+        self.score = score
+        self.patience = patience
+        self.first_epoch = 0  # epochs before it are not scored, and do not count for patience
+        self._best_losses: Any = np.inf
+        self._best_epochs: Any = None
+        self._best_weights: list[NDArray[Any]] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if epoch < self.first_epoch:
+            return
+        logs = {} if logs is None else logs
+        said, losses = self.score()
+        logs.update(said)
+        better = losses < self._best_losses
+        if self.patience is not None and self._best_epochs is not None:
+            better &= epoch - self._best_epochs < self.patience  # the others have stopped
+        values = [np.asarray(variable) for variable in self.model.trainable_variables]
+        if self._best_epochs is None:
+            self._best_epochs, self._best_weights = np.zeros(len(losses), int), values
+        else:
+            for best, now in zip(self._best_weights, values, strict=True):
+                best[better] = now[better]
+        self._best_losses = np.where(better, losses, self._best_losses)
+        self._best_epochs[better] = epoch + 1
+        if self.patience is not None and epoch + 1 - self._best_epochs.max() >= self.patience:
+            self.model.stop_training = True
+
+    @property
+    def best_epoch(self) -> int:
+        """The middle of the members' best epochs."""
+        return 0 if self._best_epochs is None else round(float(np.median(self._best_epochs)))
+
+    def restore_best_weights(self) -> None:
+        """Take each member back to its best epoch, if training may stop early."""
+        if self.patience is not None and self._best_epochs is not None:
+            for variable, best in zip(
+                self.model.trainable_variables, self._best_weights, strict=True
+            ):
+                variable.assign(best)
+        self._best_weights = []

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbce._backend import keras, tf
+from wbce.losses import BatchLoss
+from wbce.networks import divided_rows, members_of
 from wbce.tracing import (
     architecture,
     as_tensor,
@@ -40,6 +42,7 @@ class CompiledTraining:
     X, y, sample_weight : ndarray of shape (n_samples, ...)
         As Keras takes them.
     batch_size : int
+        Rows a step; of each member, if the network has several.
     keep_state : bool
         Whether the optimizer's variables must be Keras' own while the training goes on. If not,
         those of a fresh optimizer are lighter ones, see :meth:`finish`.
@@ -60,7 +63,7 @@ class CompiledTraining:
         keep_state: bool,
     ) -> None:
         self._rows = _row_tensors(network, X, y, sample_weight)
-        self._batch_size = batch_size
+        self._batch_size = batch_size * members_of(network)
         optimizer = network.optimizer
         numbers = [*numbers_of(network.loss), *numbers_of(optimizer)]
         work = batch_size * sum(int(np.prod(v.shape)) for v in network.trainable_variables)
@@ -92,8 +95,8 @@ class CompiledTraining:
 
         Parameters
         ----------
-        order : ndarray of int32, shape (n_epochs, n_samples)
-            Row numbers in the order in which each epoch takes them.
+        order : ndarray of int32, shape (n_epochs, n_rows)
+            Row numbers in the order in which each epoch takes them, see `RowOrder`.
 
         Returns
         -------
@@ -189,11 +192,9 @@ def _training_function(
     owners = [*network.variables, *optimizer.variables]
 
     def step(x: Any, y: Any, sample_weight: Any, extra: list[Any]) -> Any:
-        with tf.GradientTape() as tape:
+        with tf.GradientTape() as tape, divided_rows():
             output = network(x, training=True) if network._call_has_training_arg else network(x)
-            loss = network._compute_loss(
-                x=x, y=y, y_pred=output, sample_weight=sample_weight, training=True
-            )
+            loss = _loss_of(network, x, y, output, sample_weight)
         gradients = tape.gradient(loss, resource_variables(trained))
         apply_gradients(optimizer, gradients, trained, extra)
         return tf.cast(loss, tf.float32)
@@ -235,6 +236,22 @@ def _training_function(
         return losses.stack()
 
     return train
+
+
+def _loss_of(network: keras.Model, x: Any, y: Any, output: Any, sample_weight: Any) -> Any:
+    """The loss of a batch; of a loss that compares rows, the mean over the network's members."""
+    whole = {"x": x, "y": y, "y_pred": output, "sample_weight": sample_weight}
+    n_members = members_of(network)
+    if n_members == 1 or not isinstance(network.loss, BatchLoss):
+        return network._compute_loss(**whole, training=True)
+    parts = {
+        k: [None] * n_members if v is None else tf.split(v, n_members) for k, v in whole.items()
+    }
+    members = [
+        dict(zip(parts, of_member, strict=True)) for of_member in zip(*parts.values(), strict=True)
+    ]
+    losses = [network._compute_loss(**member, training=True) for member in members]
+    return tf.add_n(losses) / n_members
 
 
 class CompiledLoss:

@@ -10,16 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbce._backend import keras, tf
-from wbce.tracing import aligned_empty
-from wbce.training._callbacks import DivergenceCheck, ValidationScore
+from wbce.networks import members_of
+from wbce.training._callbacks import DivergenceCheck, MemberScores, ValidationScore
 from wbce.training._compiled import CompiledLoss, CompiledTraining
+from wbce.training._order import RowOrder
 
 # Epochs that nobody looks at run together, as long as their row numbers fit into 16 MiB.
 _ROW_NUMBERS_AT_ONCE = 2**22
 # And as long as they are little work, rows times parameters: such a call does not hear Ctrl-C.
 _WORK_AT_ONCE = 2**31
 
-_OURS = (DivergenceCheck, ValidationScore)
+_OURS = (DivergenceCheck, MemberScores, ValidationScore)
 _BATCH_HOOKS = [
     hook
     for hook in dir(keras.callbacks.Callback)
@@ -121,6 +122,8 @@ class NetworkTraining:
         As for ``keras.Model.fit``.
     keep_state : bool
         Whether the optimizer's state must be in the optimizer itself afterwards.
+    rows_of_members : list of ndarray of int, optional
+        Which rows each member of the network trains on; None is all.
 
     Attributes
     ----------
@@ -138,11 +141,12 @@ class NetworkTraining:
         y: NDArray[Any],
         arguments: dict[str, Any],
         keep_state: bool,
+        rows_of_members: list[NDArray[np.integer]] | None = None,
     ) -> None:
         self.network = network
         self._arguments = arguments
         self._callbacks = arguments.get("callbacks") or []
-        self._n_samples = len(X)
+        self._rows_of_members = rows_of_members or [np.arange(len(X))] * members_of(network)
         batch_size = arguments["batch_size"]
         callbacks_are_ours = all(type(c) in _OURS for c in self._callbacks)
         keep_state = keep_state or not callbacks_are_ours  # others may look at the optimizer
@@ -181,10 +185,12 @@ class NetworkTraining:
             add_progbar=verbose != 0,
             verbose=1 if verbose == "auto" else verbose,
             epochs=last,
-            steps=-(-self._n_samples // arguments["batch_size"]),
+            steps=-(-len(self._rows_of_members[0]) // arguments["batch_size"]),
             model=network,
         )
-        order = _Order(self._n_samples, arguments.get("shuffle", True), seed)
+        order = RowOrder(
+            self._rows_of_members, arguments["batch_size"], arguments.get("shuffle", True), seed
+        )
         together = self._epochs_together(verbose)
         network.stop_training = False
         callbacks.on_train_begin()
@@ -213,23 +219,8 @@ class NetworkTraining:
         unwatched = all(type(c) is DivergenceCheck for c in self._callbacks)
         if verbose != 0 or not unwatched or self._validation_loss is not None:
             return 1
-        return max(1, min(_ROW_NUMBERS_AT_ONCE // self._n_samples, _WORK_AT_ONCE // self._work))
-
-
-class _Order:
-    """In which order epochs take the rows."""
-
-    def __init__(self, n_samples: int, shuffle: bool, seed: int) -> None:
-        self._rows = np.arange(n_samples, dtype=np.int32)
-        self._generator = np.random.default_rng(seed) if shuffle else None
-
-    def of_epochs(self, n_epochs: int) -> NDArray[np.int32]:
-        orders = aligned_empty((n_epochs, len(self._rows)), np.int32)
-        for order in orders:
-            if self._generator is not None:
-                self._generator.shuffle(self._rows)
-            order[:] = self._rows
-        return orders
+        n_rows = sum(len(rows) for rows in self._rows_of_members)
+        return max(1, min(_ROW_NUMBERS_AT_ONCE // n_rows, _WORK_AT_ONCE // self._work))
 
 
 @dataclass(frozen=True)

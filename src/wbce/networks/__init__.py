@@ -1,0 +1,39 @@
+"""The built-in networks, and what is known of any network's ends."""
+
+from wbce.networks._bias import output_bias, start_bias
+from wbce.networks._built_in import (
+    BUILT_IN,
+    DEFAULT_NETWORK,
+    N_MEMBERS,
+    build_ensemble,
+    build_linear,
+    build_mlp,
+)
+from wbce.networks._inputs import InputColumns, OffsetRemover
+from wbce.networks._members import (
+    MemberDense,
+    Mixture,
+    PeriodicFeatures,
+    ToMembers,
+    divided_rows,
+    members_of,
+)
+
+__all__ = [
+    "BUILT_IN",
+    "DEFAULT_NETWORK",
+    "N_MEMBERS",
+    "InputColumns",
+    "MemberDense",
+    "Mixture",
+    "OffsetRemover",
+    "PeriodicFeatures",
+    "ToMembers",
+    "build_ensemble",
+    "build_linear",
+    "build_mlp",
+    "divided_rows",
+    "members_of",
+    "output_bias",
+    "start_bias",
+]

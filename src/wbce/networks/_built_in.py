@@ -1,0 +1,121 @@
+"""The built-in networks by name, in plain Keras."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from wbce._backend import keras
+from wbce.networks._inputs import InputColumns
+from wbce.networks._members import MemberDense, Mixture, PeriodicFeatures, ToMembers
+
+layers = keras.layers
+
+Columns = tuple[list[int], list[bool]]
+
+DEFAULT_NETWORK = "ensemble"
+N_MEMBERS = 16
+
+
+def build_ensemble(
+    input_shape: tuple[int, ...],
+    n_outputs: int,
+    *,
+    columns: Columns | None = None,
+    multi_label: bool = False,
+    n_members: int = N_MEMBERS,
+    hidden_layer_sizes: Sequence[int] = (64, 32),
+    activation: str = "silu",
+    n_frequencies: int = 4,
+    spread: float = 0.1,
+) -> keras.Model:
+    """Build several small perceptrons in one graph, whose mean probability is the output.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        Shape of one row; more than one dimension is flattened.
+    n_outputs : int
+        One sigmoid for two classes, else a softmax over all.
+    columns : (list of int, list of bool), optional
+        As `InputColumns` takes them; None is for numbers, none of them missing.
+    multi_label : bool, default=False
+        Whether the outputs are labels that do not exclude each other, with a sigmoid each.
+    n_members : int, default=16
+    hidden_layer_sizes : sequence of int, default=(64, 32)
+    activation : str, default="silu"
+    n_frequencies : int, default=4
+        Periodic features of every number; 0 for none.
+    spread : float, default=0.1
+        Of their frequencies at the start, see `PeriodicFeatures`.
+
+    Returns
+    -------
+    keras.Model
+        Not compiled.
+    """
+    inputs, x, n_numbers = _columns_of(input_shape, columns)
+    x = ToMembers(n_members)(x)
+    if n_frequencies and n_numbers:
+        x = PeriodicFeatures(n_members, n_numbers, n_frequencies, spread)(x)
+    for size in hidden_layer_sizes:
+        x = MemberDense(n_members, size, activation)(x)
+    end = _end_for(n_outputs, multi_label)
+    # A tenth of the usual size: all rows start near the base rate. The map of a loss such as focal
+    # multiplies what the first weights, which know nothing, say of a row.
+    x = MemberDense(n_members, n_outputs, gain=0.01)(x)
+    x = Mixture(n_members, end == "softmax")(x)
+    return keras.Model(inputs, layers.Activation(end)(x), name="ensemble")
+
+
+def build_mlp(
+    input_shape: tuple[int, ...],
+    n_outputs: int,
+    *,
+    columns: Columns | None = None,
+    multi_label: bool = False,
+    hidden_layer_sizes: Sequence[int] = (64, 32),
+) -> keras.Model:
+    """Build a multi-layer perceptron; parameters as in :func:`build_ensemble`."""
+    inputs, x, _ = _columns_of(input_shape, columns)
+    for size in hidden_layer_sizes:
+        x = layers.Dense(size, activation="relu", kernel_initializer="he_uniform")(x)
+    small = keras.initializers.VarianceScaling(0.01, "fan_avg", "uniform")
+    activation = _end_for(n_outputs, multi_label)
+    outputs = layers.Dense(n_outputs, activation, kernel_initializer=small)(x)
+    return keras.Model(inputs, outputs, name="mlp")
+
+
+def build_linear(
+    input_shape: tuple[int, ...],
+    n_outputs: int,
+    *,
+    columns: Columns | None = None,
+    multi_label: bool = False,
+) -> keras.Model:
+    """Build a logistic regression; parameters as in :func:`build_ensemble`."""
+    inputs, x, _ = _columns_of(input_shape, columns)
+    activation = _end_for(n_outputs, multi_label)
+    outputs = layers.Dense(n_outputs, activation, kernel_initializer="zeros")(x)
+    return keras.Model(inputs, outputs, name="linear")
+
+
+BUILT_IN: dict[str, Callable[..., keras.Model]] = {
+    "ensemble": build_ensemble,
+    "mlp": build_mlp,
+    "linear": build_linear,
+}
+
+
+def _columns_of(input_shape: tuple[int, ...], columns: Columns | None) -> tuple[Any, Any, int]:
+    """Inputs, the columns made of them, and how many of these are numbers."""
+    inputs = keras.Input(input_shape)
+    x = inputs if len(input_shape) == 1 else layers.Flatten()(inputs)
+    n_columns = math.prod(input_shape)
+    layer = InputColumns(*(columns or ([0] * n_columns, [False] * n_columns)), name="columns")
+    return inputs, layer(x), len(layer.numbers)
+
+
+def _end_for(n_outputs: int, multi_label: bool) -> str:
+    return "sigmoid" if n_outputs == 1 or multi_label else "softmax"

@@ -1,0 +1,122 @@
+"""What the built-in networks do to columns before anything is learned."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from wbce._backend import keras
+
+ops = keras.ops
+
+Float64 = NDArray[np.float64]
+
+
+class OffsetRemover(TransformerMixin, BaseEstimator):
+    """Take away from columns an offset so large that float32 would swallow their variation.
+
+    Columns whose mean is more than 10,000 standard deviations from zero, such as timestamps, are
+    centred in float64; all others pass as they are.
+    """
+
+    def fit(self, X: NDArray[Any], y: Any = None) -> OffsetRemover:
+        """Find the columns and their offsets."""
+        self.offset_: Float64 | None = None
+        if X.dtype.kind in "iuf" and X.dtype.itemsize > 2 and len(X):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # a column without a value
+                mean = np.nanmean(X, axis=0, dtype=np.float64)
+                deviation = np.nanstd(X, axis=0, dtype=np.float64)
+            far = (deviation > 0) & (np.abs(mean) > 1e4 * deviation)
+            if far.any():
+                self.offset_ = np.where(far, mean, 0.0)
+        return self
+
+    def transform(self, X: NDArray[Any]) -> NDArray[Any]:
+        """Subtract the offsets."""
+        return X if self.offset_ is None else X.astype(np.float64) - self.offset_
+
+
+@keras.saving.register_keras_serializable("wbce")
+class InputColumns(keras.layers.Layer):
+    """Numbers scaled, categories one-hot, and what is missing said.
+
+    A number is centred and divided by its column's standard deviation, then mapped by
+    ``x / sqrt(1 + (x / 3)**2)``: nearly the identity within one standard deviation, never beyond
+    three (Holzmüller et al. 2024, "Better by default"). A constant column becomes zero, a missing
+    number too. A category is a whole number from zero; one that is missing, or not among
+    those of the fit, has no one in its columns. The result has the numbers first, then a column
+    for each where values were missing, then the categories'.
+
+    Parameters
+    ----------
+    n_categories : sequence of int
+        For every column how many categories it has; 0 for numbers.
+    may_miss : sequence of bool
+        For every column whether missing values are told from others.
+    """
+
+    def __init__(self, n_categories: Sequence[int], may_miss: Sequence[bool], **kwargs: Any):
+        super().__init__(**kwargs)
+        self.n_categories = [int(n) for n in n_categories]
+        self.may_miss = [bool(m) for m in may_miss]
+        self.numbers = [i for i, n in enumerate(self.n_categories) if not n]
+        self.missing = [i for i, m in enumerate(self.may_miss) if m]
+        self.categories = [i for i, n in enumerate(self.n_categories) if n]
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make room for a centre and a scale for every number."""
+        shape = (len(self.numbers),)
+        self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
+        self.scale = self.add_weight(name="scale", shape=shape, initializer="ones", trainable=False)
+
+    def call(self, inputs: Any) -> Any:
+        """Scale, squash, and spread categories."""
+        all_numbers = len(self.numbers) == len(self.n_categories)
+        x = inputs if all_numbers else _take(inputs, self.numbers)
+        x = (x - self.mean) * self.scale
+        x = ops.where(ops.isnan(x), 0.0, x)
+        # Clipped, or the square of a value far out would overflow; and not rsqrt, which rounds
+        # differently at the end of an array.
+        x = ops.clip(x, -1e18, 1e18)
+        parts = [x / ops.sqrt(1.0 + ops.square(x / 3.0))] if self.numbers else []
+        if self.missing:
+            is_missing = ops.isnan(_take(inputs, self.missing))
+            parts.append(ops.cast(is_missing, x.dtype))
+        for column in self.categories:
+            levels = ops.arange(self.n_categories[column], dtype=x.dtype)
+            parts.append(ops.cast(ops.equal(inputs[..., column : column + 1], levels), x.dtype))
+        return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """As many columns as there are numbers, missing ones told, and categories."""
+        n_columns = len(self.numbers) + len(self.missing) + sum(self.n_categories)
+        return (*input_shape[:-1], n_columns)
+
+    def get_config(self) -> dict[str, Any]:
+        """Config to make the layer anew."""
+        own = {"n_categories": self.n_categories, "may_miss": self.may_miss}
+        return {**super().get_config(), **own}
+
+    def fit(self, X: NDArray[Any], sample_weight: Float64) -> None:
+        """Take mean and standard deviation of the numbers from rows, weighted."""
+        X = np.asarray(X, dtype=np.float64)[:, self.numbers]
+        known = ~np.isnan(X)
+        weight = known * sample_weight[:, np.newaxis]
+        total = np.maximum(weight.sum(axis=0), np.finfo(np.float64).tiny)
+        X = np.where(known, X, 0.0)
+        mean = (weight * X).sum(axis=0) / total
+        deviation = np.sqrt((weight * (X - mean) ** 2).sum(axis=0) / total)
+        # What is left of a constant column after rounding is not variation.
+        constant = deviation <= 1e-7 * np.abs(mean) + np.finfo(np.float32).tiny
+        self.mean.assign(mean)
+        self.scale.assign(np.where(constant, 0.0, 1.0 / np.where(constant, 1.0, deviation)))
+
+
+def _take(inputs: Any, columns: list[int]) -> Any:
+    return ops.take(inputs, ops.convert_to_tensor(columns, dtype="int32"), axis=-1)

@@ -1,0 +1,198 @@
+"""Frames with categories and missing values, as users of CatBoost and HistGradientBoosting have."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from wbce import WeightedKerasClassifier
+from wbce.columns import MAX_CATEGORIES, FrameColumns, is_frame
+from wbce.networks import InputColumns
+
+RNG = np.random.default_rng(0)
+N = 400
+KIND = RNG.choice(["a", "b", "c"], N)
+NUMBER = RNG.normal(size=N)
+Y = ((KIND == "b") & (NUMBER > 0)).astype(int)
+
+
+def clf(**parameters):
+    return WeightedKerasClassifier(
+        **{"model": "mlp", "epochs": 30, "random_state": 0, "batch_size": 32, **parameters}
+    )
+
+
+def pandas_frame(dtype="category", missing=()):
+    table = pd.DataFrame({"kind": pd.Series(KIND).astype(dtype), "number": NUMBER})
+    table.loc[list(missing), ["kind", "number"]] = [None, np.nan]
+    return table
+
+
+# ------------------------------------------------------------------ frames to numbers
+
+
+@pytest.mark.parametrize("dtype", ["category", "str", "string", "object"])
+def test_text_and_categories_become_numbers(dtype):
+    columns = FrameColumns(pandas_frame(dtype))
+    assert columns.n_categories == [3, 0]
+    numbers = columns.numbers(pandas_frame(dtype))
+    np.testing.assert_array_equal(numbers["kind"], np.searchsorted(["a", "b", "c"], KIND))
+    np.testing.assert_array_equal(numbers["number"], NUMBER)
+
+
+def test_polars_frames_are_the_same():
+    as_text = pl.DataFrame({"kind": KIND, "number": NUMBER})
+    for frame in (as_text, as_text.with_columns(pl.col("kind").cast(pl.Categorical))):
+        columns = FrameColumns(frame)
+        assert columns.n_categories == [3, 0]
+        np.testing.assert_array_equal(
+            columns.numbers(frame).to_numpy(), FrameColumns(pandas_frame()).numbers(pandas_frame())
+        )
+
+
+def test_booleans_are_categories_and_objects_of_numbers_are_not():
+    table = pd.DataFrame(
+        {
+            "flag": [True, False, True, False],
+            "nullable": pd.array([True, None, False, True], dtype="boolean"),
+            "count": pd.Series([1, 2.5, 3, 4], dtype=object),
+            "few": pd.Series([3, 1, 2, 3]).astype("category"),
+        }
+    )
+    columns = FrameColumns(table)
+    assert columns.n_categories == [2, 2, 0, 3]
+    numbers = columns.numbers(table).to_numpy()
+    np.testing.assert_array_equal(numbers[:, 1], [1, np.nan, 0, 1])
+    np.testing.assert_array_equal(numbers[:, 2], [1, 2.5, 3, 4])
+    np.testing.assert_array_equal(numbers[:, 3], [2, 0, 1, 2])
+
+
+def test_unknown_and_missing_categories_are_nan():
+    columns = FrameColumns(pandas_frame(missing=[0, 1]))
+    assert columns.n_categories == [3, 0]
+    new = pd.DataFrame({"kind": ["z", None, "c"], "number": [0.0, np.nan, 1.0]})
+    np.testing.assert_array_equal(
+        columns.numbers(new).to_numpy(), [[np.nan, 0], [np.nan, np.nan], [2, 1]]
+    )
+
+
+def test_the_rarest_of_very_many_categories_are_one():
+    names = [f"c{i}" for i in range(1000) for _ in range(1 + (i < MAX_CATEGORIES - 1))]
+    columns = FrameColumns(pd.DataFrame({"c": names}))
+    assert columns.n_categories == [MAX_CATEGORIES]
+    numbers = columns.numbers(pd.DataFrame({"c": ["c3", "c998", "c999", "new"]})).to_numpy()
+    assert numbers[0, 0] < MAX_CATEGORIES - 1
+    assert numbers[1, 0] == numbers[2, 0] == MAX_CATEGORIES - 1
+    assert np.isnan(numbers[3, 0])
+
+
+def test_a_column_of_several_types_says_which():
+    with pytest.raises(ValueError, match=r"Column 'c'.*\['int', 'str'\].*all strings"):
+        FrameColumns(pd.DataFrame({"c": pd.Series([1, "a", 2], dtype=object)}))
+
+
+def test_what_a_frame_is():
+    assert is_frame(pandas_frame())
+    assert is_frame(pl.DataFrame({"a": [1]}))
+    assert not is_frame(np.ones((2, 2)))
+    assert not is_frame(pandas_frame()["kind"])
+
+
+# ------------------------------------------------------------------ the layer
+
+
+def test_the_layer_spreads_categories_and_says_what_is_missing():
+    layer = InputColumns([0, 3, 0], [True, True, False])
+    X = np.array([[1, 0, 5], [3, 2, 5], [np.nan, np.nan, 5]])
+    layer.build(X.shape)
+    layer.fit(X, np.ones(3))
+    scaled = 1 / np.sqrt(1 + 1 / 9)
+    expected = [
+        [-scaled, 0, 0, 0, 1, 0, 0],
+        [scaled, 0, 0, 0, 0, 0, 1],
+        [0, 0, 1, 1, 0, 0, 0],
+    ]
+    np.testing.assert_allclose(np.asarray(layer(X.astype("float32"))), expected, atol=1e-6)
+    assert layer.compute_output_shape((None, 3)) == (None, 7)
+
+
+def test_scaling_is_of_the_values_that_are_there():
+    layer = InputColumns([0], [True])
+    X = np.array([[2.0], [np.nan], [4.0], [8.0]])
+    layer.build(X.shape)
+    layer.fit(X, np.array([1, 5, 2, 0]))
+    assert np.asarray(layer.mean)[0] == pytest.approx(10 / 3)
+    assert np.asarray(layer.scale)[0] == pytest.approx(1 / np.std([2, 4, 4]))
+
+
+# ------------------------------------------------------------------ the estimator
+
+
+@pytest.mark.parametrize("model", ["ensemble", "mlp"])
+def test_categories_are_learnt_and_kept(model):
+    table = pandas_frame(missing=[3, 4, 5])
+    fitted = clf(model=model).fit(table, Y)
+    p = fitted.predict_proba(table)[:, 1]
+    assert p[Y == 1].min() > p[(KIND == "a") & (np.arange(N) > 5)].max()
+    restored = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(restored.predict_proba(table)[:, 1], p)
+    as_text = table.assign(kind=table["kind"].astype(object))
+    np.testing.assert_array_equal(fitted.predict_proba(as_text)[:, 1], p)
+
+
+def test_unseen_and_missing_values_at_prediction():
+    fitted = clf().fit(pandas_frame(), Y)
+    new = pd.DataFrame({"kind": ["new", None, "b", "b"], "number": [1.0, 1.0, np.nan, 1.0]})
+    p = fitted.predict_proba(new)[:, 1]
+    assert np.isfinite(p).all()
+    assert p[0] == p[1]  # no missing kind at the fit: the same as one that it never saw
+    assert p[3] > p[2]
+
+
+def test_missing_numbers_in_arrays():
+    X = np.column_stack([NUMBER, RNG.normal(size=N)])
+    X[::3, 0] = np.nan
+    y = np.isnan(X[:, 0]).astype(int)
+    fitted = clf().fit(X, y)
+    assert fitted.score(X, y) == 1
+    np.testing.assert_array_equal(fitted.predict(X[:1]), y[:1])
+    with pytest.raises(ValueError, match="infinity"):
+        fitted.predict(np.full((1, 2), np.inf))
+
+
+def test_the_order_of_frames_and_names_is_checked():
+    fitted = clf(epochs=1).fit(pandas_frame(), Y)
+    with pytest.raises(ValueError, match=r"categorical columns \['kind'\].*ndarray"):
+        fitted.predict(np.ones((2, 2)))
+    with pytest.raises(ValueError, match="feature names"):
+        fitted.predict(pandas_frame()[["number", "kind"]])
+    with pytest.raises(ValueError, match=r"'number'.*not numbers"):
+        fitted.predict(pandas_frame().assign(number="many"))
+
+
+def test_the_users_network_gets_no_categories():
+    import keras
+
+    def build(meta):
+        return keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+
+    with pytest.raises(ValueError, match="OneHotEncoder"):
+        clf(model=build).fit(pandas_frame(), Y)
+    with pytest.raises(ValueError, match="NaN"):
+        clf(model=build).fit(np.full((N, 2), np.nan), Y)
+
+
+def test_folds_know_the_categories():
+    fitted = clf(threshold="auto", threshold_cv=3, epochs=5).fit(pandas_frame(), Y)
+    assert fitted.threshold_score_ > 0.9
+
+
+def test_polars_in_and_out():
+    frame = pl.DataFrame({"kind": KIND, "number": NUMBER})
+    fitted = clf(epochs=5).fit(frame, Y)
+    as_pandas = clf(epochs=5).fit(pandas_frame("str"), Y)
+    np.testing.assert_array_equal(
+        fitted.predict_proba(frame), as_pandas.predict_proba(pandas_frame("str"))
+    )
