@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from wbce._backend import keras, tf
 from wbce.losses import BatchLoss
+from wbce.losses._logits import recognise
 from wbce.networks import divided_rows, members_of
 from wbce.tracing import (
     architecture,
@@ -244,9 +245,12 @@ def _loss_of(network: keras.Model, x: Any, y: Any, output: Any, sample_weight: A
     n_members = members_of(network)
     if n_members == 1 or not isinstance(network.loss, BatchLoss):
         return network._compute_loss(**whole, training=True)
+    end, logits = recognise(output)
+    whole["y_pred"] = logits
     parts = {
         k: [None] * n_members if v is None else tf.split(v, n_members) for k, v in whole.items()
     }
+    parts["y_pred"] = [getattr(tf.nn, end)(z) for z in parts["y_pred"]]  # as the loss was told
     members = [
         dict(zip(parts, of_member, strict=True)) for of_member in zip(*parts.values(), strict=True)
     ]
