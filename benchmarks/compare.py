@@ -63,7 +63,7 @@ def network(meta):
 
 def wbce(**parameters):
     return lambda seed: WeightedKerasClassifier(
-        validation_split=0.2, random_state=seed, **parameters
+        "mlp", validation_split=0.2, random_state=seed, **parameters
     )
 
 
@@ -83,7 +83,7 @@ def scikeras(class_weight):
 
 
 MODELS = {
-    "wbce, defaults": wbce(),
+    'wbce, model="mlp"': wbce(),
     "wbce, balanced, threshold auto": wbce(class_weight="balanced", threshold="auto"),
     "wbce, focal, balanced, threshold auto": wbce(
         loss="focal", class_weight="balanced", threshold="auto"

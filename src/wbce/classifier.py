@@ -31,8 +31,11 @@ class WeightedKerasClassifier(FitSteps):
 
     Parameters
     ----------
-    model : None, callable or keras.Model, default=None
-        The network. None builds a small one with input scaling inside. A callable returns a
+    model : None, str, callable or keras.Model, default=None
+        The network. None is ``"ensemble"``: sixteen small ones in one graph, which judge rows for
+        each other; ``"mlp"`` is one, with two hidden layers, ``"linear"`` a logistic regression.
+        All three scale numbers and take categories and missing values as they come; their
+        arguments by ``model__*``, such as ``model__hidden_layer_sizes``. A callable returns a
         Keras model; it may take ``meta`` (what is known of the data, such as
         ``meta["n_features_in_"]``), ``compile_kwargs``, ``params`` and routed arguments. A Keras
         model is copied at every fit and not changed, unless Keras cannot copy it. The output is
@@ -102,19 +105,22 @@ class WeightedKerasClassifier(FitSteps):
         Chooses the threshold out of fold: a network for each fold judges the rows that it has not
         seen, and the one that is kept trains on all rows, for the median of their best epochs.
         None does so, with five folds, where the validation rows would have fewer than 30 of any
-        class and nothing stands against it (callbacks, ``warm_start``, time order or a splitter
+        class, the members of the built-in ensemble do not judge all rows anyway, and nothing
+        stands against it (callbacks, ``warm_start``, time order or a splitter
         for the validation rows, a loss without a posterior of its own); False never does.
     empty_labels : {"error", "skip"}, default="error"
         What to do with labels that no training row has. Skipped ones are never predicted.
     validation_split : float in [0, 1), "last", ("last", float) or splitter, default=0.1
-        Rows held back to stop training and to choose the threshold: a share of them, at random
-        and stratified, with ``groups`` in whole groups; the last ones in time order, a tenth or
-        as said; or by a scikit-learn splitter, in the split that trains on most. Unused where
-        neither is wanted, or `X_val` is passed to ``fit``.
+        Rows that stop training and choose the threshold: a share of them, at random and
+        stratified, with ``groups`` in whole groups; the last ones in time order, a tenth or as
+        said; or by a scikit-learn splitter, in the split that trains on most. They are held back,
+        but a share by the built-in ensemble from a part of its members in turn, so that every row
+        trains and every row judges. Unused where neither is wanted, or `X_val` is passed to
+        ``fit``.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when the validation log loss of the mapped probabilities no longer falls,
-        and keep the weights where it was lowest. ``"auto"`` does so when every class can give five
-        validation rows.
+        and keep the weights where it was lowest; each member of the ensemble for itself.
+        ``"auto"`` does so when every class can give five validation rows.
     n_iter_no_change : int, default=10
         Epochs without improvement after which training stops.
     optimizer : str, class or keras optimizer, default="auto"
@@ -177,10 +183,12 @@ class WeightedKerasClassifier(FitSteps):
     n_iter_ : int
         Epochs run.
     best_epoch_ : int
-        The epoch, counted from 1, whose weights were kept.
+        The epoch, counted from 1, whose weights were kept; of the ensemble the middle of its
+        members'.
     validation_score_ : float
         Log loss of the mapped probabilities on the validation rows; lower is better. Out of fold
-        the mean over the folds.
+        the mean over the folds; of the ensemble on all rows, each judged by the members that hold
+        it out.
 
     Raises
     ------
@@ -293,7 +301,9 @@ class WeightedKerasClassifier(FitSteps):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+        X : array-like or frame of shape (n_samples, n_features) or (n_samples, ...)
+            For a built-in network columns of type category, string and boolean in a pandas or
+            polars frame are categories, and NaN, None or NA are missing values.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Labels; or zeros and ones, a column for every label.
         sample_weight : array-like of shape (n_samples,), optional

@@ -83,10 +83,11 @@ def run(save: str | None = None) -> int:
     pipeline.fit(X_train, y_train)
     classifier = pipeline[-1]
     low, high = classifier.threshold_interval_.threshold
-    print(f"  {classifier.n_iter_} epochs, the median of five folds' best; a positive weighs")
+    print(f"  sixteen networks in one, best after {classifier.best_epoch_} epochs in the middle;")
     print(
-        f"  {classifier.pos_weight_:.1f} times a negative; the threshold for F1, out of fold, is "
-        f"{classifier.threshold_:.3f} (bootstrap: {low:.3f} to {high:.3f})\n"
+        f"  a positive weighs {classifier.pos_weight_:.1f} times a negative; the threshold for F1, "
+        f"on\n  rows that the network that judges had not seen, is {classifier.threshold_:.3f} "
+        f"(bootstrap: {low:.3f} to {high:.3f})\n"
     )
     _print_metrics(pipeline, X_test, y_test)
     return _save_and_load(pipeline, X_test, save)
