@@ -250,7 +250,7 @@ def _loss_of(network: keras.Model, x: Any, y: Any, output: Any, sample_weight: A
     parts = {
         k: [None] * n_members if v is None else tf.split(v, n_members) for k, v in whole.items()
     }
-    parts["y_pred"] = [getattr(tf.nn, end)(z) for z in parts["y_pred"]]  # as the loss was told
+    parts["y_pred"] = [getattr(tf.nn, str(end))(z) for z in parts["y_pred"]]  # as the loss was told
     members = [
         dict(zip(parts, of_member, strict=True)) for of_member in zip(*parts.values(), strict=True)
     ]
