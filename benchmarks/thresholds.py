@@ -8,11 +8,11 @@ label gives way to a probability) was settled on the first twelve, from the scor
 the other twelve had no part in it. Every split takes 60 % of the rows to fit and tune, and the
 rest to test. Every method has the same network, `model="mlp"`, with balanced class weights and
 standardised columns. "validation rows" chooses on the fifth of the rows that stops the training;
-"out of fold" on five networks' predictions, and trains the network that it keeps on all rows. "auto" is the
-default choice, which smooths the curve; "exact" takes the best cut of the rows themselves.
-TunedThresholdClassifierCV is scikit-learn's, with five folds, around the same estimator. Cost is
-the mean cost of a row where a missed positive costs ten false alarms. Regret is the best test F1
-of any threshold on the same network's test scores, minus the F1 reached.
+"out of fold" on five networks' predictions, and trains the network that it keeps on all rows.
+"auto" is the default choice, which smooths the curve; "exact" takes the best cut of the rows
+themselves. TunedThresholdClassifierCV is scikit-learn's, with five folds, around the same
+estimator. Cost is the mean cost of a row where a missed positive costs ten false alarms. Regret is
+the best test F1 of any threshold on the same network's test scores, minus the F1 reached.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def clf(**parameters):
 
 def ensemble(n_outputs=1, n_members=3, **parameters):
     return build_ensemble(
-        (4,), n_outputs, n_members=n_members, hidden_layer_sizes=(5,), **parameters
+        (4,), n_outputs, n_members=n_members, hidden_layer_sizes=(5,), n_knots=0, **parameters
     )
 
 
@@ -99,6 +99,8 @@ def test_numpy_and_keras_agree_with_categories_and_missing_values(end):
         variable.assign(RNG.uniform(0.1, 1, variable.shape))
     rows = X.copy()
     rows[:, 1], rows[::5, 0], rows[::7, 1] = RNG.integers(0, 4, len(X)), np.nan, np.nan
+    network.layers[1].fit(rows, np.ones(len(rows)))
+    rows[:4, 2] = [1e38, -1e38, 50, 0]
     function = LogitFunction(
         network, rows[:1], 2 if end == "sigmoid" else 3, multi_label=end == "labels"
     )

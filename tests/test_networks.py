@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from scipy.stats import norm, rankdata
 
 from wbce.networks import InputColumns, build_mlp, output_bias, start_bias
 
@@ -51,6 +52,44 @@ def test_values_far_out_stay_finite():
     layer.fit(X, np.ones(50))
     far = np.array([[3e38], [-3e38]], dtype="float32")
     np.testing.assert_allclose(np.asarray(layer(far)).ravel(), [3, -3], rtol=1e-5)
+
+
+def scores_of(X, n_knots=17, weight=None):
+    layer = InputColumns([0] * X.shape[1], [True] * X.shape[1], n_knots)
+    layer.build(X.shape)
+    layer.fit(X, np.ones(len(X)) if weight is None else weight)
+    return np.asarray(layer(X.astype("float32")))[:, X.shape[1] : 2 * X.shape[1]], layer
+
+
+def test_ranks_become_normal_scores():
+    x = np.random.default_rng(0).lognormal(sigma=3, size=(2000, 1))
+    scores, layer = scores_of(x, n_knots=65)
+    expected = norm.ppf((rankdata(x) - 0.5) / len(x))
+    middle = np.abs(expected) < 2
+    np.testing.assert_allclose(scores[middle, 0], expected[middle], atol=0.06)
+    assert (np.diff(scores[np.argsort(x[:, 0]), 0]) >= 0).all()
+    assert layer.n_numeric == 2
+    far = np.array([[3e38], [-3e38], [np.nan]], dtype="float32")
+    beyond = np.asarray(layer(far))[:, 1]
+    np.testing.assert_allclose(beyond, [norm.ppf(0.997), norm.ppf(0.003), 0], atol=1e-5)
+
+
+def test_ranks_are_of_the_weighted_rows_that_are_there():
+    x = np.array([[0.0], [1.0], [2.0], [3.0], [np.nan]] * 30)
+    weight = np.tile([1.0, 1.0, 5.0, 0.0, 9.0], 30)
+    scores, layer = scores_of(x, weight=weight)
+    assert np.asarray(layer.knots).max() == 2
+    assert scores[2, 0] > 0.2
+    assert scores[4, 0] == 0
+
+
+def test_ranks_of_few_and_of_equal_values():
+    x = np.column_stack([np.tile([0, 1], 50), np.full(100, 7.0), np.arange(100) == 0])
+    scores, _ = scores_of(x.astype(float))
+    assert len(np.unique(scores[:, 0])) == 2
+    np.testing.assert_allclose(scores[0, 0], -scores[1, 0], atol=0.1)
+    assert (scores[:, 1] == 0).all()
+    assert np.isfinite(scores).all()
 
 
 def test_the_built_in_network_is_plain_keras():

@@ -27,6 +27,7 @@ def build_ensemble(
     n_members: int = N_MEMBERS,
     hidden_layer_sizes: Sequence[int] = (64, 32),
     activation: str = "silu",
+    n_knots: int = 17,
     n_frequencies: int = 4,
     spread: float = 0.1,
 ) -> keras.Model:
@@ -45,6 +46,8 @@ def build_ensemble(
     n_members : int, default=16
     hidden_layer_sizes : sequence of int, default=(64, 32)
     activation : str, default="silu"
+    n_knots : int, default=17
+        Of every number's rank, see `InputColumns`; 0 for no ranks.
     n_frequencies : int, default=4
         Periodic features of every number; 0 for none.
     spread : float, default=0.1
@@ -55,7 +58,7 @@ def build_ensemble(
     keras.Model
         Not compiled.
     """
-    inputs, x, n_numbers = _columns_of(input_shape, columns)
+    inputs, x, n_numbers = _columns_of(input_shape, columns, n_knots)
     x = ToMembers(n_members)(x)
     if n_frequencies and n_numbers:
         x = PeriodicFeatures(n_members, n_numbers, n_frequencies, spread)(x)
@@ -108,13 +111,16 @@ BUILT_IN: dict[str, Callable[..., keras.Model]] = {
 }
 
 
-def _columns_of(input_shape: tuple[int, ...], columns: Columns | None) -> tuple[Any, Any, int]:
+def _columns_of(
+    input_shape: tuple[int, ...], columns: Columns | None, n_knots: int = 0
+) -> tuple[Any, Any, int]:
     """Inputs, the columns made of them, and how many of these are numbers."""
     inputs = keras.Input(input_shape)
     x = inputs if len(input_shape) == 1 else layers.Flatten()(inputs)
     n_columns = math.prod(input_shape)
-    layer = InputColumns(*(columns or ([0] * n_columns, [False] * n_columns)), name="columns")
-    return inputs, layer(x), len(layer.numbers)
+    n_categories, may_miss = columns or ([0] * n_columns, [False] * n_columns)
+    layer = InputColumns(n_categories, may_miss, n_knots, name="columns")
+    return inputs, layer(x), layer.n_numeric
 
 
 def _end_for(n_outputs: int, multi_label: bool) -> str:

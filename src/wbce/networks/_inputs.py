@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from wbce._backend import keras
@@ -15,6 +16,9 @@ from wbce._backend import keras
 ops = keras.ops
 
 Float64 = NDArray[np.float64]
+
+_FAR, _NEAR = 1e37, 1e-37  # float32 has room to subtract and to divide
+_TAIL = 0.003  # the share below the least normal score
 
 
 class OffsetRemover(TransformerMixin, BaseEstimator):
@@ -44,14 +48,16 @@ class OffsetRemover(TransformerMixin, BaseEstimator):
 
 @keras.saving.register_keras_serializable("wbce")
 class InputColumns(keras.layers.Layer):
-    """Numbers scaled, categories one-hot, and what is missing said.
+    """Numbers scaled, and their ranks; categories one-hot; and what is missing said.
 
     A number is centred and divided by its column's standard deviation, then mapped by
     ``x / sqrt(1 + (x / 3)**2)``: nearly the identity within one standard deviation, never beyond
-    three (Holzmüller et al. 2024, "Better by default"). A constant column becomes zero, a missing
-    number too. A category is a whole number from zero; one that is missing, or not among
-    those of the fit, has no one in its columns. The result has the numbers first, then a column
-    for each where values were missing, then the categories'.
+    three (Holzmüller et al. 2024, "Better by default"). Its rank among the rows of the fit is
+    given as the normal distribution's quantile there (a normal score, van der Waerden 1952),
+    linear between knots. A constant column becomes zero, a missing number too. A category is a
+    whole number from zero; one that is missing, or not among those of the fit, has no one in its
+    columns. The result has the numbers first, then their normal scores, then a column for each
+    where values were missing, then the categories'.
 
     Parameters
     ----------
@@ -59,32 +65,52 @@ class InputColumns(keras.layers.Layer):
         For every column how many categories it has; 0 for numbers.
     may_miss : sequence of bool
         For every column whether missing values are told from others.
+    n_knots : int, default=0
+        Between how many knots ranks are linear; 0 for no ranks.
     """
 
-    def __init__(self, n_categories: Sequence[int], may_miss: Sequence[bool], **kwargs: Any):
+    def __init__(
+        self,
+        n_categories: Sequence[int],
+        may_miss: Sequence[bool],
+        n_knots: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.n_knots = n_knots
         self.n_categories = [int(n) for n in n_categories]
         self.may_miss = [bool(m) for m in may_miss]
         self.numbers = [i for i, n in enumerate(self.n_categories) if not n]
         self.missing = [i for i, m in enumerate(self.may_miss) if m]
         self.categories = [i for i, n in enumerate(self.n_categories) if n]
 
+    @property
+    def n_numeric(self) -> int:
+        """How many of the result's first columns are numbers and their scores."""
+        return len(self.numbers) * (2 if self.n_knots else 1)
+
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make room for a centre and a scale for every number."""
         shape = (len(self.numbers),)
         self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
         self.scale = self.add_weight(name="scale", shape=shape, initializer="ones", trainable=False)
+        if self.n_knots:
+            of_ranks = {"shape": (*shape, self.n_knots), "initializer": "zeros"}
+            self.knots = self.add_weight(name="knots", trainable=False, **of_ranks)
+            self.scores = self.add_weight(name="scores", trainable=False, **of_ranks)
 
     def call(self, inputs: Any) -> Any:
         """Scale, squash, and spread categories."""
         all_numbers = len(self.numbers) == len(self.n_categories)
-        x = inputs if all_numbers else _take(inputs, self.numbers)
-        x = (x - self.mean) * self.scale
+        numbers = inputs if all_numbers else _take(inputs, self.numbers)
+        x = (numbers - self.mean) * self.scale
         x = ops.where(ops.isnan(x), 0.0, x)
         # Clipped, or the square of a value far out would overflow; and not rsqrt, which rounds
         # differently at the end of an array.
         x = ops.clip(x, -1e18, 1e18)
         parts = [x / ops.sqrt(1.0 + ops.square(x / 3.0))] if self.numbers else []
+        if self.numbers and self.n_knots:
+            parts.append(self._normal_scores(numbers))
         if self.missing:
             is_missing = ops.isnan(_take(inputs, self.missing))
             parts.append(ops.cast(is_missing, x.dtype))
@@ -93,18 +119,26 @@ class InputColumns(keras.layers.Layer):
             parts.append(ops.cast(ops.equal(inputs[..., column : column + 1], levels), x.dtype))
         return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
 
+    def _normal_scores(self, numbers: Any) -> Any:
+        x = ops.expand_dims(ops.clip(numbers, -_FAR, _FAR), -1)
+        left, width = self.knots[:, :-1], self.knots[:, 1:] - self.knots[:, :-1]
+        passed = ops.clip((x - left) / ops.maximum(width, _NEAR), 0.0, 1.0)
+        rises = self.scores[:, 1:] - self.scores[:, :-1]
+        z = self.scores[:, 0] + ops.sum(passed * rises, axis=-1)
+        return ops.where(ops.isnan(numbers), 0.0, z)
+
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """As many columns as there are numbers, missing ones told, and categories."""
-        n_columns = len(self.numbers) + len(self.missing) + sum(self.n_categories)
+        n_columns = self.n_numeric + len(self.missing) + sum(self.n_categories)
         return (*input_shape[:-1], n_columns)
 
     def get_config(self) -> dict[str, Any]:
         """Config to make the layer anew."""
-        own = {"n_categories": self.n_categories, "may_miss": self.may_miss}
-        return {**super().get_config(), **own}
+        names = ("n_categories", "may_miss", "n_knots")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
     def fit(self, X: NDArray[Any], sample_weight: Float64) -> None:
-        """Take mean and standard deviation of the numbers from rows, weighted."""
+        """Take mean, standard deviation and ranks of the numbers from rows, weighted."""
         X = np.asarray(X, dtype=np.float64)[:, self.numbers]
         known = ~np.isnan(X)
         weight = known * sample_weight[:, np.newaxis]
@@ -116,7 +150,54 @@ class InputColumns(keras.layers.Layer):
         constant = deviation <= 1e-7 * np.abs(mean) + np.finfo(np.float32).tiny
         self.mean.assign(mean)
         self.scale.assign(np.where(constant, 0.0, 1.0 / np.where(constant, 1.0, deviation)))
+        if self.n_knots:
+            columns = zip(X.T, weight.T, strict=True)
+            found = [normal_score_knots(x[w > 0], w[w > 0], self.n_knots) for x, w in columns]
+            knots, scores = np.reshape(found, (-1, 2, self.n_knots)).transpose(1, 0, 2)
+            self.knots.assign(np.clip(knots, -_FAR, _FAR))
+            self.scores.assign(scores)
 
 
 def _take(inputs: Any, columns: list[int]) -> Any:
     return ops.take(inputs, ops.convert_to_tensor(columns, dtype="int32"), axis=-1)
+
+
+def normal_score_knots(x: Float64, weight: Float64, n_knots: int) -> tuple[Float64, Float64]:
+    """Values at evenly spaced ranks, and the normal distribution's quantiles of those ranks.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_samples,)
+        Numbers, none missing.
+    weight : ndarray of shape (n_samples,)
+        Above zero.
+    n_knots : int
+        At least two.
+
+    Returns
+    -------
+    knots, scores : ndarray of shape (n_knots,)
+        Neither decreases. A value that takes several knots has the score of its middle rank; fewer
+        different ones repeat the last.
+
+    Examples
+    --------
+    >>> x = np.array([0.0, 10.0, 20.0, 1000.0, 30.0])
+    >>> knots, scores = normal_score_knots(x, np.ones(5), 5)
+    >>> knots.round(1).tolist(), scores.round(2).tolist()
+    ([0.0, 7.5, 20.0, 272.5, 1000.0], [-2.75, -0.67, 0.0, 0.67, 2.75])
+    """
+    if not len(x):
+        return np.zeros(n_knots), np.zeros(n_knots)
+    order = np.argsort(x, kind="stable")
+    x, weight = x[order], weight[order]
+    ranks = (np.cumsum(weight) - weight / 2) / weight.sum()
+    shares = np.linspace(0, 1, n_knots)
+    values = np.interp(shares, ranks, x)
+    knots, first, counts = np.unique(values, return_index=True, return_counts=True)
+    middle = (shares[first] + shares[first + counts - 1]) / 2
+    scores = ndtri(np.clip(middle, _TAIL, 1 - _TAIL))
+    if len(knots) == 1:
+        scores = np.zeros(1)
+    more = n_knots - len(knots)
+    return np.pad(knots, (0, more), "edge"), np.pad(scores, (0, more), "edge")
