@@ -166,6 +166,7 @@ ABLATIONS = {
     "default": {},
     "one network of the members' kind": {"model__n_members": 1},
     "four members": {"model__n_members": 4},
+    "no ranks": {"model__n_knots": 0},
     "no periodic features": {"model__n_frequencies": 0},
     "no hidden layer but one": {"model__hidden_layer_sizes": (64,)},
     "relu in place of silu": {"model__activation": "relu"},

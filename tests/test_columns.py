@@ -1,6 +1,7 @@
 """Frames with categories and missing values, as users of CatBoost and HistGradientBoosting have."""
 
 import pickle
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -168,8 +169,55 @@ def test_the_order_of_frames_and_names_is_checked():
         fitted.predict(np.ones((2, 2)))
     with pytest.raises(ValueError, match="feature names"):
         fitted.predict(pandas_frame()[["number", "kind"]])
-    with pytest.raises(ValueError, match=r"'number'.*not numbers"):
+    with pytest.raises(ValueError, match=r"'number' of X has numbers in the fit"):
         fitted.predict(pandas_frame().assign(number="many"))
+
+
+def test_names_that_are_numbers_are_names():
+    table = pandas_frame().set_axis([0, 1], axis=1)
+    fitted = clf(epochs=1).fit(table, Y)
+    with pytest.raises(ValueError, match=r"categorical columns \[0\]"):
+        fitted.predict(np.ones((2, 2)))
+    with pytest.raises(ValueError, match=r"same order: \[0, 1\]. Got \[1, 0\]"):
+        fitted.predict(table[[1, 0]])
+    with pytest.raises(ValueError, match=r"several columns of the names \['a'\]"):
+        clf().fit(table.set_axis(["a", "a"], axis=1), Y)
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        pd.date_range("2026-01-01", periods=N),
+        pd.to_timedelta(np.arange(N), "s"),
+        [d.date() for d in pd.date_range("2026-01-01", periods=N)],
+    ],
+    ids=["dates", "durations", "objects"],
+)
+def test_dates_say_what_to_do(dates):
+    for table in (pandas_frame(), pandas_frame()[["number"]]):
+        with pytest.raises(ValueError, match=r"Column 'when'.*such as days since a day"):
+            clf().fit(table.assign(when=dates), Y)
+
+
+def test_decimals_are_numbers():
+    table = pd.DataFrame({"price": [Decimal(i) / 7 for i in range(N)]})
+    assert FrameColumns(table).n_categories == [0]
+
+
+def test_a_threshold_is_tuned_anew_on_frames():
+    fitted = clf(epochs=3).fit(pandas_frame(), Y)
+    fitted.tune_threshold(pandas_frame(), Y)
+    assert fitted.threshold_score_ > 0
+
+
+def test_rows_without_weight_do_not_shape_the_network():
+    X = np.column_stack([NUMBER, RNG.normal(size=N)])
+    X[350:, 1] = np.nan
+    weight = np.ones(N)
+    weight[300:] = 0
+    fitted = clf(epochs=2).fit(X, Y, sample_weight=weight)
+    without = clf(epochs=2).fit(X[:300], Y[:300])
+    np.testing.assert_array_equal(fitted.predict_proba(X), without.predict_proba(X))
 
 
 def test_the_users_network_gets_no_categories():

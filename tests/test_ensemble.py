@@ -128,8 +128,7 @@ def test_members_learn_as_if_they_were_alone():
     weight = RNG.uniform(0.5, 2, 240).astype("float32")
     trained(network, rows, sample_weight=weight)
     for m, single in enumerate(singles):
-        # The loss of a step is the mean over all members' rows.
-        single.compile(keras.optimizers.SGD(0.5 / 3), keras.losses.BinaryCrossentropy(True))
+        single.compile(keras.optimizers.SGD(0.5), keras.losses.BinaryCrossentropy(True))
         single.fit(
             scaled[rows[m]], Y[rows[m], None].astype("float32"), sample_weight=weight[rows[m]],
             batch_size=16, epochs=2, shuffle=False, verbose=0,
@@ -263,9 +262,50 @@ def test_rows_that_others_hold_back(monkeypatch):
     assert not hasattr(clf().fit(X[few], Y[few]), "validation_score_")
 
 
-def test_what_only_keras_can_do_is_refused_for_members_that_judge():
-    with pytest.raises(ValueError, match=r"members of the built-in network.*model=\"mlp\""):
-        clf().fit(X, Y, steps_per_epoch=2)
+@pytest.mark.parametrize(
+    ("parameters", "arguments"),
+    [
+        ({}, {"steps_per_epoch": 2}),
+        ({}, {"class_weight": {0: 1, 1: 5}}),
+        ({"run_eagerly": True}, {}),
+        ({"compile__jit_compile": False}, {}),
+        ({"loss": "smooth_ap"}, {}),
+        ({"calibrate": "sigmoid"}, {}),
+    ],
+)
+def test_rows_are_held_back_from_all_where_members_cannot_judge(monkeypatch, parameters, arguments):
+    monkeypatch.setattr(HeldOutLogits, "__init__", None)
+    fitted = clf(epochs=1, validation_split=0.3, **parameters).fit(X, Y, **arguments)
+    assert hasattr(fitted, "validation_score_")
+
+
+def test_all_positives_in_one_group():
+    groups = np.where(Y == 1, 0, 1 + np.arange(240) // 30)
+    assert clf().fit(X, Y, groups=groups).predict(X).shape == Y.shape
+
+
+def test_going_on_with_other_parameters_goes_on_with_the_old_network():
+    fitted = clf(warm_start=True, epochs=1).fit(X, Y)
+    fitted.set_params(model__n_members=8).fit(X, Y)
+    assert fitted.model_.layers[2].n_members == 4
+    single = clf(model="mlp", warm_start=True, epochs=1)
+    del single.model__n_members
+    single.fit(X, Y).set_params(model=None).fit(X, Y)
+    assert single.model_.name == "mlp"
+
+
+@pytest.mark.parametrize("n_members", [0, -1, 2.5, None, True])
+def test_a_number_of_members_that_is_none(n_members):
+    with pytest.raises(ValueError, match="model__n_members"):
+        clf(model__n_members=n_members).fit(X, Y)
+
+
+def test_many_rows_are_judged_in_pieces(monkeypatch):
+    fitted = clf().fit(X, Y)
+    held_out = [np.arange(0, 130), np.arange(130, 240), np.arange(0, 240), np.arange(5)]
+    whole = HeldOutLogits(fitted.model_, X, held_out)()
+    monkeypatch.setattr("wbce.inference._members._ROWS_AT_ONCE", 64)
+    np.testing.assert_allclose(HeldOutLogits(fitted.model_, X, held_out)(), whole, atol=1e-5)
 
 
 def test_validation_score_is_the_log_loss_of_the_rows_that_judge():

@@ -80,7 +80,9 @@ class DecisionSteps(PosteriorSteps):
         weight = rows.sample_weight * (factors * counts.sum())[rows.codes]
         return replace(rows, sample_weight=weight)
 
-    def _log_scores_so_far(self, z: NDArray[np.float64], judge: Rows) -> NDArray[np.float64]:
+    def _log_scores_so_far(
+        self, z: NDArray[np.float64], judge: Rows | Judged
+    ) -> NDArray[np.float64]:
         """The posterior as it would be if training ended now, with these validation logits."""
         if self._has_map:
             return self._log_scores(z)

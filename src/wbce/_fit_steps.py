@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from wbce import weights
 from wbce._judging_steps import JudgingSteps
-from wbce._rows import Everything, Rows, check_groups, check_sample_weight
+from wbce._rows import Everything, Judged, Rows, check_groups, check_sample_weight
 from wbce._warnings import ClassWeightWarning, warn_once
 from wbce.decisions import average_precision
 from wbce.inference import HeldOutLogits
@@ -51,6 +50,8 @@ class FitSteps(JudgingSteps):
             everything = Everything(kept, y, groups)
             X, y, population = X[kept], y[kept], population[kept]
             groups = None if groups is None else groups[kept]
+            if reset and self._built_in() is not None:
+                self._input_columns = self._columns_of(X)
         if reset:
             self._fit_encoders(X, y)
         if self._has_several_labels():
@@ -322,8 +323,9 @@ class FitSteps(JudgingSteps):
     ) -> tuple[dict[str, float], NDArray[np.float64]]:
         """What the history says of the rows that members hold out; the log loss of each member."""
         z = logits.of_members()
-        held = replace(judge, held_out=None).take(logits.rows)
-        parts = (self._log_scores_so_far(z, held), held.codes, held.sample_weight)
+        codes, weight = judge.codes[logits.rows], judge.sample_weight[logits.rows]
+        held = Judged(codes, weight, len(judge), z)
+        parts = (self._log_scores_so_far(z, held), codes, weight)
         losses = [
             self._log_loss(*of_member)
             for of_member in zip(*(logits.by_member(part) for part in parts), strict=True)

@@ -17,7 +17,7 @@ from wbce._rows import Judged, Rows, check_sample_weight
 from wbce.decisions import check_both_classes
 from wbce.inference import HeldOutLogits
 from wbce.losses import BatchLoss
-from wbce.networks import N_MEMBERS
+from wbce.networks import N_MEMBERS, members_of
 
 PassedRows = tuple[Any, Any, Any]
 
@@ -227,37 +227,49 @@ class JudgingSteps(DecisionSteps):
             return None
         held_out: list[NDArray[np.intp]] = []
         while len(held_out) < n_members:
-            splits = validation.folds(n_folds, rows.X, codes, n_classes, rows.groups, seed)
+            try:
+                splits = validation.folds(n_folds, rows.X, codes, n_classes, rows.groups, seed)
+            except ValueError:  # all rows of a class in one group
+                return None
             held_out += [held for _, held in splits]
             seed += 1
         return held_out[:n_members]
 
     def _n_folds_of_members(self, validation_split: Any, arguments: dict[str, Any]) -> int | None:
         """How many parts of the rows members hold out in turn; None where they do not."""
-        asks_keras = (
-            self.metrics,
-            self.callbacks,
-            getattr(self, "fit__callbacks", None),
-            arguments.get("callbacks"),
-        )
-        stops = self._stops_early() is not False
-        judges = stops or self._tunes() or self._must_calibrate()
+        judges = self._stops_early() is not False or self._tunes()
         if (
             self._n_members() < 2
             or not judges
             or not isinstance(validation_split, float)
             or validation_split == 0
             or self.threshold_cv not in (None, False)
-            or any(asks_keras)
+            or self._must_calibrate()  # the mean of members, and not members
+            or self._asks_keras(arguments)
         ):
             return None
         return min(self._n_members(), max(2, round(1 / validation_split)))
 
+    def _asks_keras(self, arguments: dict[str, Any]) -> bool:
+        """Whether something is asked for that needs Keras' own fit, or its validation."""
+        own = (self.metrics, self.callbacks, getattr(self, "fit__callbacks", None))
+        routed = {
+            name.removeprefix("fit__") for name in vars(self) if name.startswith("fit__")
+        } | set(arguments)
+        compiled = any(name.startswith("compile__") for name in vars(self))
+        plain = {"batch_size", "epochs", "initial_epoch", "shuffle", "validation_split", "verbose"}
+        return any(own) or bool(routed - plain) or compiled or hasattr(self, "run_eagerly")
+
     def _n_members(self) -> int:
-        """How many members the network will have; 1 if it is not the built-in ensemble."""
+        """How many members the network has, or will have; 1 for all but the ensemble."""
+        if hasattr(self, "model_"):  # training goes on
+            return members_of(self.model_)
         if self._built_in() != "ensemble":
             return 1
-        return int(getattr(self, "model__n_members", N_MEMBERS))
+        n_members = getattr(self, "model__n_members", N_MEMBERS)
+        if isinstance(n_members, bool) or not isinstance(n_members, int) or n_members < 1:
+            raise ValueError(f"model__n_members={n_members!r}: pass a whole number above zero.")
+        return n_members
 
     # ------------------------------------------------------------------ out of fold
 

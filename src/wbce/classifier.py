@@ -534,7 +534,7 @@ class WeightedKerasClassifier(FitSteps):
             if prior is not None:
                 self._move_prior(prior)
             rows = self._rebased(rows)
-            z = self._logits(rows.X, {})
+            z = self._logits_of(rows.X)
             said = self.threshold_objective if objective is None else objective
             self._tune(Judged(rows.codes, rows.sample_weight, len(rows), z), said)
         except BaseException:
@@ -744,14 +744,21 @@ class WeightedKerasClassifier(FitSteps):
 
     def _logits(self, X: ArrayLike, arguments: dict[str, Any]) -> NDArray[np.float64]:
         """Logits of rows: one for two classes, one a class for more."""
-        if self._logit_function is None:  # after unpickling: traced when first needed
-            self._logit_function = LogitFunction(self.model_, *self._output)
         if self._wants_keras_predict(arguments):
             outputs = self._keras_outputs(X, arguments)
+            self._trace_logits()
             if self._logit_function.reads_outputs_exactly:
                 return self._logit_function.from_outputs(outputs)
-        X, _ = self._validate_data(X)
+        return self._logits_of(self._validate_data(X)[0])
+
+    def _logits_of(self, X: NDArray[Any]) -> NDArray[np.float64]:
+        """Logits of rows that are validated."""
+        self._trace_logits()
         return self._logit_function(self._encode(X))
+
+    def _trace_logits(self) -> None:
+        if self._logit_function is None:  # after unpickling: traced when first needed
+            self._logit_function = LogitFunction(self.model_, *self._output)
 
     def _keras_outputs(self, X: Any, arguments: dict[str, Any]) -> Any:
         arguments = dict(arguments)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import numbers
 import sys
 from typing import Any
 
@@ -9,8 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import OrdinalEncoder
 
-# Categories of one column beyond this many, the rarest, count as one.
 MAX_CATEGORIES = 256
+"""The last of so many categories of a column is all rarer ones together."""
+
+_CATEGORICAL = (
+    "category", "categorical", "dictionary", "enum", "str", "large_string", "utf8", "bool",
+)  # fmt: skip
+_TEMPORAL = ("date", "time", "duration", "period")
 
 
 def is_frame(X: Any) -> bool:
@@ -30,71 +37,87 @@ class FrameColumns:
 
     Attributes
     ----------
-    names : list of str
+    names : list
         Of all columns.
-    categories : dict of str to list
-        Of the columns that have them: the categories, in the order of their numbers.
+    categorical : list
+        Names of those with categories.
+    n_categories : list of int
+        For every column how many categories it has; 0 for numbers.
+
+    Raises
+    ------
+    ValueError
+        If a column has dates, or values that cannot be sorted, or names are not unique.
     """
 
     def __init__(self, X: Any) -> None:
         self.names = list(X.columns)
         self._encoders: dict[Any, OrdinalEncoder] = {}
         for i, name in enumerate(self.names):
-            values = _objects(_column(X, i))
-            if values is None:
-                continue
-            encoder = OrdinalEncoder(
-                handle_unknown="use_encoded_value",
-                unknown_value=np.nan,
-                max_categories=MAX_CATEGORIES,
+            values = _categories(_column(X, i), name)
+            if values is not None:
+                self._encoders[name] = _fitted_encoder(values, name)
+        self.categorical = list(self._encoders)
+        if self.categorical and len(set(self.names)) < len(self.names):
+            twice = sorted({n for n in self.names if self.names.count(n) > 1}, key=str)
+            raise ValueError(
+                f"X has several columns of the names {twice}, and categories are found by name: "
+                "give every column its own."
             )
-            try:
-                self._encoders[name] = encoder.fit(values[:, np.newaxis])
-            except TypeError as error:
-                kinds = sorted({type(v).__name__ for v in values if v == v})
-                raise ValueError(
-                    f"Column {name!r} of X has values of several types, {kinds}, that cannot be "
-                    "sorted as categories. Make them all strings, or all numbers."
-                ) from error
-
-    @property
-    def categories(self) -> dict[Any, list[Any]]:
-        """Categories by column, in the order of their numbers, the rare ones together last."""
-        return {name: list(e.categories_[0]) for name, e in self._encoders.items()}
-
-    @property
-    def n_categories(self) -> list[int]:
-        """For every column how many categories it has; 0 for numbers."""
-        return [
+        self.n_categories = [
             _n_numbers(self._encoders[name]) if name in self._encoders else 0 for name in self.names
         ]
 
     def numbers(self, X: Any) -> Any:
         """A frame of the same kind, with numbers in place of categories.
 
-        Columns that the fit did not have, or in another order, are left as they are.
+        Raises
+        ------
+        ValueError
+            If the columns are not those of the fit in their order, or one that had numbers has
+            others.
         """
-        if list(X.columns) != self.names or not self._encoders:
-            return X
-        columns = {}
-        for i, name in enumerate(self.names):
-            column = _column(X, i)
-            encoder = self._encoders.get(name)
+        names = list(X.columns)
+        if names != self.names:
+            raise ValueError(
+                "The feature names should match those that were passed during fit, in the same "
+                f"order: {self.names}. Got {names}."
+            )
+        columns = []
+        for i, name in enumerate(names):
+            column, encoder = _column(X, i), self._encoders.get(name)
             if encoder is None:
-                columns[name] = _as_numbers(column, name)
-                continue
-            values = _values(column)
-            columns[name] = encoder.transform(values[:, np.newaxis])[:, 0]
-        matrix = np.column_stack(list(columns.values()))
+                columns.append(_as_numbers(column, name))
+            else:
+                columns.append(encoder.transform(_values(column)[:, np.newaxis])[:, 0])
+        matrix = np.column_stack(columns)
         if _is_polars(X):
-            return type(X)(matrix, schema=self.names)
-        return type(X)(matrix, columns=self.names, index=X.index)
+            return type(X)(matrix, schema=names)
+        return type(X)(matrix, columns=names, index=X.index)
+
+
+def _fitted_encoder(values: NDArray[Any], name: Any) -> OrdinalEncoder:
+    encoder = OrdinalEncoder(
+        handle_unknown="use_encoded_value", unknown_value=np.nan, max_categories=MAX_CATEGORIES
+    )
+    try:
+        return encoder.fit(values[:, np.newaxis])
+    except TypeError as error:
+        kinds = sorted({type(v).__name__ for v in values if not _is_nan(v)})
+        raise ValueError(
+            f"Column {name!r} of X has values of the types {kinds}, which cannot be told apart "
+            "and sorted as categories. Make them all strings, or all numbers."
+        ) from error
 
 
 def _n_numbers(encoder: OrdinalEncoder) -> int:
     rare = encoder.infrequent_categories_[0]
-    known = [c for c in encoder.categories_[0] if c == c]  # not the missing one
+    known = [c for c in encoder.categories_[0] if not _is_nan(c)]
     return len(known) - (0 if rare is None else len(rare) - 1)
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and np.isnan(value)
 
 
 def _is_polars(X: Any) -> bool:
@@ -105,15 +128,18 @@ def _column(X: Any, i: int) -> Any:
     return X[:, i] if _is_polars(X) else X.iloc[:, i]
 
 
-def _objects(column: Any) -> NDArray[Any] | None:
-    """A column's values, NaN for missing ones; None for a column of numbers."""
+def _categories(column: Any, name: Any) -> NDArray[Any] | None:
+    """The values of a column of categories, NaN for missing ones; None for one of numbers."""
     kind = str(column.dtype).lower()
-    if kind.startswith(("category", "categorical", "enum", "str", "utf8", "bool")):
+    if kind.startswith(_CATEGORICAL):
         return _values(column)
     if kind != "object":
+        _refuse_dates(kind, name)
         return None
     values = _values(column)
-    return None if all(isinstance(v, int | float | np.number) for v in values) else values
+    if any(isinstance(v, datetime.date | datetime.timedelta) for v in values):
+        _refuse_dates("date", name)
+    return None if all(isinstance(v, numbers.Number) for v in values) else values
 
 
 def _values(column: Any) -> NDArray[Any]:
@@ -127,15 +153,21 @@ def _values(column: Any) -> NDArray[Any]:
 
 
 def _as_numbers(column: Any, name: Any) -> NDArray[np.float64]:
+    _refuse_dates(str(column.dtype).lower(), name)
     try:
         if _is_polars(column):
-            return column.cast(float).to_numpy().astype(np.float64)
+            column = column.to_list()
+            return np.array([np.nan if v is None else v for v in column], dtype=np.float64)
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"Column {name!r} of X has the type {column.dtype} and values that are not numbers "
-            f"({error}). At the fit they were numbers, or could be. Turn dates into numbers first, "
-            "such as days since a day."
+            f"Column {name!r} of X has numbers in the fit, and other values now ({error})."
         ) from error
-    except Exception as error:  # polars raises its own
-        raise ValueError(f"Column {name!r} of X cannot be read as numbers: {error}.") from error
+
+
+def _refuse_dates(kind: str, name: Any) -> None:
+    if kind.startswith(_TEMPORAL):
+        raise ValueError(
+            f"Column {name!r} of X has the type {kind}, which is not a number. Turn dates and "
+            "durations into numbers first, such as days since a day."
+        )

@@ -294,8 +294,8 @@ class Network(KerasClassifier):
             if reason is not None and rows_of_members is not None:
                 raise ValueError(
                     "The members of the built-in network each hold other rows out, which Keras' "
-                    f"own fit cannot do, and only that can do what is asked for: {reason}. Pass "
-                    'X_val and y_val, early_stopping=False, or model="mlp".'
+                    f"own fit cannot do, and it is needed for this: {reason}. Pass X_val and "
+                    'y_val, early_stopping=False, or model="mlp".'
                 )
             if reason is not None:
                 return network.fit(X, y, **arguments).history

@@ -125,15 +125,16 @@ class Validation(KerasClassifier):
         """A frame whose categories are numbers; arrays as they are."""
         if reset:
             self._frame_columns = FrameColumns(X) if is_frame(X) else None
-        if self._frame_columns is None or not self._frame_columns.categories:
+        columns = getattr(self, "_frame_columns", None)
+        if columns is None or not columns.categorical:
             return X
         if not is_frame(X):
             raise ValueError(
                 f"This {type(self).__name__} was fitted on a frame with the categorical columns "
-                f"{list(self._frame_columns.categories)}: pass a frame with the same columns, not "
+                f"{columns.categorical}: pass a frame with the same columns, not "
                 f"{type(X).__name__}, whose columns have no names to find them by."
             )
-        return self._frame_columns.numbers(X)
+        return columns.numbers(X)
 
     def _columns_of(self, X: NDArray[Any]) -> tuple[list[int], list[bool]]:
         """For every column of a built-in network how many categories, and if values are missing."""
@@ -151,6 +152,7 @@ class Validation(KerasClassifier):
             and X.shape[1:] == self.X_shape_[1:]
             and len(X) > 0
             and not hasattr(self, "feature_names_in_")
+            and getattr(self, "_frame_columns", None) is None
             and self.X_dtype_.kind == "f"
             and keras.config.floatx() == "float32"
             and X.min() >= -_LARGEST

@@ -20,6 +20,8 @@ from wbce.tracing import (
     traces,
 )
 
+_ROWS_AT_ONCE = 2**14
+
 
 class HeldOutLogits:
     """The logits of rows by those members of a network that hold them out.
@@ -44,9 +46,9 @@ class HeldOutLogits:
         self.rows = np.concatenate(held_out)
         self._n_of = [len(some) for some in held_out]
         self._n_samples = len(X)
-        evenly = np.concatenate([np.resize(some, max(self._n_of)) for some in held_out])
+        self._evenly = np.stack([np.resize(some, max(self._n_of)) for some in held_out])
         (dtype,) = input_dtypes(network, [X])
-        self._X = as_tensor(X[evenly], dtype)
+        self._X = as_tensor(X, dtype)
         self._mixture = next(x for x in network.layers if isinstance(x, Mixture))
         self._variables = resource_variables(network.variables)
         shape = (None, *X.shape[1:])
@@ -72,8 +74,14 @@ class HeldOutLogits:
         -------
         ndarray of shape (n_held_out,) for one output, else (n_held_out, n_outputs)
         """
-        z = self._function(self._variables, self._X).numpy().astype(np.float64)
-        by_member = z.reshape(len(self._n_of), -1, z.shape[-1])
+        n_members, n_each = self._evenly.shape
+        some = max(1, _ROWS_AT_ONCE // n_members)
+        parts = []
+        for start in range(0, n_each, some):
+            rows = self._evenly[:, start : start + some].ravel().astype(np.int32)
+            z = self._function(self._variables, self._X, tf.constant(rows)).numpy()
+            parts.append(z.reshape(n_members, -1, z.shape[-1]))
+        by_member = np.concatenate(parts, axis=1).astype(np.float64)
         z = np.concatenate([own[:n] for own, n in zip(by_member, self._n_of, strict=True)])
         return z[:, 0] if z.shape[1] == 1 else z
 
@@ -103,11 +111,11 @@ class HeldOutLogits:
 def _traced(network: keras.Model, shape: tuple[int | None, ...], dtype: tf.DType) -> Any:
     variables = network.variables
 
-    def forward(values: list[Any], inputs: Any) -> Any:
+    def forward(values: list[Any], X: Any, rows: Any) -> Any:
         with lent_variables(variables, values), divided_rows():
-            _, logits = recognise(network(inputs, training=False))
+            _, logits = recognise(network(tf.gather(X, rows), training=False))
         return logits
 
     return tf.function(forward, autograph=False).get_concrete_function(
-        resource_variables(variables), tf.TensorSpec(shape, dtype)
+        resource_variables(variables), tf.TensorSpec(shape, dtype), tf.TensorSpec((None,), tf.int32)
     )

@@ -196,7 +196,8 @@ def _training_function(
         with tf.GradientTape() as tape, divided_rows():
             output = network(x, training=True) if network._call_has_training_arg else network(x)
             loss = _loss_of(network, x, y, output, sample_weight)
-        gradients = tape.gradient(loss, resource_variables(trained))
+            of_each = loss * members_of(network)  # the loss is the members' mean
+        gradients = tape.gradient(of_each, resource_variables(trained))
         apply_gradients(optimizer, gradients, trained, extra)
         return tf.cast(loss, tf.float32)
 
