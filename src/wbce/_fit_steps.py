@@ -296,9 +296,8 @@ class FitSteps(JudgingSteps):
     def _keras_validates(self, passed_callbacks: Any) -> bool:
         """Whether anything looks at Keras' own validation: it takes as long as the training."""
         ours = self._posterior is not None and isinstance(self.model_.loss, OwnLoss)
-        routed = getattr(self, "fit__callbacks", None)
-        heard = (self.callbacks, routed, passed_callbacks, self.metrics, self.verbose)
-        return not ours or any(heard)
+        heard = self._has_callbacks(passed_callbacks) or bool(self.metrics) or bool(self.verbose)
+        return not ours or heard
 
     def _encoded(self, rows: Rows, row_weights: NDArray[np.float64]) -> tuple[Any, Any, Any]:
         """Rows as Keras takes them; weights that are all one are left out."""

@@ -252,13 +252,16 @@ class JudgingSteps(DecisionSteps):
 
     def _asks_keras(self, arguments: dict[str, Any]) -> bool:
         """Whether something is asked for that needs Keras' own fit, or its validation."""
-        own = (self.metrics, self.callbacks, getattr(self, "fit__callbacks", None))
         routed = {
             name.removeprefix("fit__") for name in vars(self) if name.startswith("fit__")
         } | set(arguments)
         compiled = any(name.startswith("compile__") for name in vars(self))
         plain = {"batch_size", "epochs", "initial_epoch", "shuffle", "validation_split", "verbose"}
-        return any(own) or bool(routed - plain) or compiled or hasattr(self, "run_eagerly")
+        heard = bool(self.metrics) or self._has_callbacks(None)
+        return heard or bool(routed - plain) or compiled or hasattr(self, "run_eagerly")
+
+    def _has_callbacks(self, passed: Any) -> bool:
+        return any((self.callbacks, getattr(self, "fit__callbacks", None), passed))
 
     def _n_members(self) -> int:
         """How many members the network has, or will have; 1 for all but the ensemble."""
@@ -314,15 +317,10 @@ class JudgingSteps(DecisionSteps):
         self, rows: Rows, validation_split: Any, seed: int, arguments: dict[str, Any]
     ) -> bool:
         """Whether validation rows would be few, and nothing stands against more networks."""
-        callbacks = (
-            self.callbacks,
-            getattr(self, "fit__callbacks", None),
-            arguments.get("callbacks"),
-        )
         if (
             not isinstance(validation_split, float)
             or self.warm_start
-            or any(callbacks)
+            or self._has_callbacks(arguments.get("callbacks"))
             or self._must_calibrate()
         ):
             return False
