@@ -111,9 +111,19 @@ def balanced_forest(threads):
 
 
 def pytabkit(threads, name):
+    import logging
+
     import pytabkit
 
-    return getattr(pytabkit, name)(device="cpu", random_state=SEED, n_threads=threads, verbosity=0)
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    numbers = (SimpleImputer(strategy="median"), make_column_selector(dtype_include="number"))
+    imputed = make_column_transformer(
+        numbers, remainder="passthrough", verbose_feature_names_out=False
+    ).set_output(transform="pandas")
+    network = getattr(pytabkit, name)
+    return make_pipeline(
+        imputed, network(device="cpu", random_state=SEED, n_threads=threads, verbosity=0)
+    )
 
 
 def scikeras(threads):

@@ -10,7 +10,14 @@ from scipy.special import log_expit, log_softmax
 
 from wbce._backend import keras, tf
 from wbce.losses._logits import recognise
-from wbce.networks import Mixture, divided_rows
+from wbce.networks import (
+    InputColumns,
+    Mixture,
+    after_columns,
+    columns_made_once,
+    divided_rows,
+    members_of,
+)
 from wbce.tracing import (
     architecture,
     as_tensor,
@@ -48,14 +55,17 @@ class HeldOutLogits:
         self._n_samples = len(X)
         self._evenly = np.stack([np.resize(some, max(self._n_of)) for some in held_out])
         (dtype,) = input_dtypes(network, [X])
+        X, first = columns_made_once(network, X)
         self._X = as_tensor(X, dtype)
         self._mixture = next(x for x in network.layers if isinstance(x, Mixture))
         self._variables = resource_variables(network.variables)
         shape = (None, *X.shape[1:])
         described = architecture(network)
         self._function = traces.get(
-            None if described is None else ("member logits", described, shape, dtype.name),
-            lambda: _traced(network, shape, dtype),
+            None
+            if described is None
+            else ("member logits", described, shape, dtype.name, first is None),
+            lambda: _traced(network, first, shape, dtype),
         )
 
     def __call__(self) -> NDArray[np.float64]:
@@ -108,12 +118,14 @@ class HeldOutLogits:
         return sums
 
 
-def _traced(network: keras.Model, shape: tuple[int | None, ...], dtype: tf.DType) -> Any:
-    variables = network.variables
+def _traced(
+    network: keras.Model, first: InputColumns | None, shape: tuple[int | None, ...], dtype: tf.DType
+) -> Any:
+    variables, body = network.variables, after_columns(network, first)
 
     def forward(values: list[Any], X: Any, rows: Any) -> Any:
-        with lent_variables(variables, values), divided_rows():
-            _, logits = recognise(network(tf.gather(X, rows), training=False))
+        with lent_variables(variables, values), divided_rows(members_of(network)):
+            _, logits = recognise(body(tf.gather(X, rows), training=False))
         return logits
 
     return tf.function(forward, autograph=False).get_concrete_function(

@@ -272,11 +272,11 @@ def _normal_scores(values: Float32, knots: Float32, scores: Float32) -> Float32:
 
 
 def _periodic(layer: PeriodicFeatures) -> Step:
-    n_numbers = layer.n_numbers
+    n_numbers, n_frequencies = layer.n_numbers, layer.n_frequencies
 
     def step(x: Float32, frequency: Float32, phase: Float32) -> Float32:
-        angles = np.float32(2 * np.pi) * frequency * x[..., :n_numbers, np.newaxis] + phase
-        waves = np.cos(angles).reshape(*angles.shape[:-2], -1)
+        numbers = np.repeat(x[..., :n_numbers], n_frequencies, axis=-1)
+        waves = np.cos(numbers * (np.float32(2 * np.pi) * frequency) + phase)
         shape = (*waves.shape[:-1], x.shape[-1])
         return np.concatenate([np.broadcast_to(x, shape), waves], axis=-1)
 

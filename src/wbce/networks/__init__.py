@@ -9,7 +9,7 @@ from wbce.networks._built_in import (
     build_linear,
     build_mlp,
 )
-from wbce.networks._inputs import InputColumns, OffsetRemover
+from wbce.networks._inputs import InputColumns, OffsetRemover, after_columns, columns_made_once
 from wbce.networks._members import (
     MemberDense,
     Mixture,
@@ -29,9 +29,11 @@ __all__ = [
     "OffsetRemover",
     "PeriodicFeatures",
     "ToMembers",
+    "after_columns",
     "build_ensemble",
     "build_linear",
     "build_mlp",
+    "columns_made_once",
     "divided_rows",
     "members_of",
     "output_bias",

@@ -12,6 +12,7 @@ from scipy.special import ndtri
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from wbce._backend import keras
+from wbce.tracing import aligned_empty
 
 ops = keras.ops
 
@@ -19,6 +20,8 @@ Float64 = NDArray[np.float64]
 
 _FAR, _NEAR = 1e37, 1e-37  # float32 has room to subtract and to divide
 _TAIL = 0.003  # the share below the least normal score
+_AT_MOST = 2**28  # bytes of columns made once
+_ROWS_AT_ONCE = 2**12
 
 
 class OffsetRemover(TransformerMixin, BaseEstimator):
@@ -156,6 +159,36 @@ class InputColumns(keras.layers.Layer):
             knots, scores = np.reshape(found, (-1, 2, self.n_knots)).transpose(1, 0, 2)
             self.knots.assign(np.clip(knots, -_FAR, _FAR))
             self.scores.assign(scores)
+
+
+def columns_made_once(
+    network: keras.Model, X: NDArray[Any]
+) -> tuple[NDArray[Any], InputColumns | None]:
+    """What a network first makes of rows, to be made once and not anew in every step.
+
+    Returns
+    -------
+    rows : ndarray
+        Columns as they leave the layer; ``X`` where the network has none, or where they would
+        take more memory than `_AT_MOST`.
+    layer : InputColumns or None
+        The layer whose output they are; see :func:`after_columns`.
+    """
+    first = network.layers[1] if X.ndim == 2 and len(network.layers) > 1 else None
+    if not isinstance(first, InputColumns) or first.output.dtype != "float32":
+        return X, None
+    rows = aligned_empty((len(X), first.output.shape[-1]), np.float32)
+    if rows.nbytes > _AT_MOST:
+        return X, None
+    for start in range(0, len(X), _ROWS_AT_ONCE):
+        some = slice(start, start + _ROWS_AT_ONCE)
+        rows[some] = first(X[some].astype(np.float32))
+    return rows, first
+
+
+def after_columns(network: keras.Model, layer: InputColumns | None) -> keras.Model:
+    """What of a network comes after a layer: the network itself for None."""
+    return network if layer is None else keras.Model(layer.output, network.outputs[0])
 
 
 def _take(inputs: Any, columns: list[int]) -> Any:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wbce._backend import keras, tf
 from wbce.losses import BatchLoss
 from wbce.losses._logits import recognise
-from wbce.networks import divided_rows, members_of
+from wbce.networks import after_columns, columns_made_once, divided_rows, members_of
 from wbce.tracing import (
     architecture,
     as_tensor,
@@ -26,6 +26,7 @@ from wbce.tracing import (
 )
 from wbce.training._fused import apply_gradients, wants_extra_slot
 from wbce.training._keys import loss_key, numbers_of, optimizer_key
+from wbce.training._parts import Parts, joined, n_parts_of, orders_of_parts
 
 # Up to this many multiplications a step, one thread is faster than handing work to several.
 _ONE_THREAD_WORK = 2**28
@@ -63,8 +64,10 @@ class CompiledTraining:
         batch_size: int,
         keep_state: bool,
     ) -> None:
+        X, first = columns_made_once(network, X)
         self._rows = _row_tensors(network, X, y, sample_weight)
         self._batch_size = batch_size * members_of(network)
+        self._n_parts = n_parts_of(network)
         optimizer = network.optimizer
         numbers = [*numbers_of(network.loss), *numbers_of(optimizer)]
         work = batch_size * sum(int(np.prod(v.shape)) for v in network.trainable_variables)
@@ -76,19 +79,26 @@ class CompiledTraining:
         key = None
         if not self.is_private:
             specs = tuple((row.dtype.name, tuple(row.shape[1:])) for row in self._rows)
-            key = ("train", *parts, _slots_key(network), specs, one_thread)
+            key = ("train", *parts, _slots_key(network), specs, one_thread, first is None)
         self._program = traces.get(
-            key, lambda: _Program(network, numbers, self._rows, weighted, one_thread)
+            key,
+            lambda: _Program(
+                network, first, self._n_parts, numbers, self._rows, weighted, one_thread
+            ),
         )
         if keep_state or optimizer.use_ema or not self._program.starts_at_zero:
             optimizer.build(network.trainable_variables)
-        variables = resource_variables(optimizer.variables)
-        self._slots = None if optimizer.built else self._program.fresh_slots(len(variables))
-        self._arguments = (
-            resource_variables(network.variables),
-            [*variables, *(self._slots or [])],
-            _zeros(self._program.extra),
-        )
+        self._parts = Parts(network, self._n_parts, others_look=keep_state)
+        self._slots = None
+        if not optimizer.built:
+            n_own = len(optimizer.variables)
+            self._slots = [self._program.fresh_slots(n_own) for _ in range(self._n_parts)]
+        self._arguments = [
+            (own, [*of_optimizer, *slots], _zeros(self._program.extra))
+            for (own, of_optimizer), slots in zip(
+                self._parts.variables(), self._slots or [[]] * self._n_parts, strict=True
+            )
+        ]
         self._numbers = numbers
 
     def run(self, order: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -104,9 +114,21 @@ class CompiledTraining:
         ndarray of shape (n_epochs,)
             Mean training loss of every epoch.
         """
-        batches = as_tensor(order, tf.int32), tf.constant(self._batch_size)
         values = _values(self._numbers)  # a callback may change them between epochs
-        return self._program.function(*self._arguments, values, *self._rows, *batches).numpy()
+        orders = [
+            as_tensor(own, tf.int32)
+            for own in orders_of_parts(order, self._batch_size, self._n_parts)
+        ]
+        batch_size = tf.constant(self._batch_size // self._n_parts)
+
+        def train(part: int) -> NDArray[np.float32]:
+            arguments = self._arguments[part]
+            losses = self._program.function(
+                *arguments, values, *self._rows, orders[part], batch_size
+            )
+            return np.asarray(losses)
+
+        return np.mean(self._parts.run(train), axis=0)
 
     def finish(self) -> list[NDArray[Any]] | None:
         """Give back what the training needed.
@@ -116,16 +138,30 @@ class CompiledTraining:
         list of ndarray or None
             Values of the optimizer's slots; None if Keras' optimizer has them itself.
         """
+        self._parts.finish()
         if self._slots is None:
             return None
-        slots, self._slots = self._slots, None
-        values = [slot.numpy() for slot in slots]
-        self._program.take_back(slots)
+        of_parts, self._slots = self._slots, None
+        values = [joined(shares).numpy() for shares in zip(*of_parts, strict=True)]
+        for slots in of_parts:
+            self._program.take_back(slots)
         return values
 
 
 class _Program:
     """The traced function, and what a network must bring to it.
+
+    Parameters
+    ----------
+    network : keras.Model
+    first : keras.layers.Layer or None
+        Up to which layer rows have come already.
+    n_parts : int
+        Into how many parts members are divided; the function trains one.
+    numbers : list of (object, str)
+        Which numbers are arguments.
+    rows : list of tensor
+    weighted, one_thread : bool
 
     Attributes
     ----------
@@ -142,6 +178,8 @@ class _Program:
     def __init__(
         self,
         network: keras.Model,
+        first: Any,
+        n_parts: int,
         numbers: list[tuple[Any, str]],
         rows: list[Any],
         weighted: bool,
@@ -152,17 +190,20 @@ class _Program:
         fresh = not optimizer.built
         optimizer.build(network.trainable_variables)
         slots = optimizer.variables
-        self.slots = [_spec(v) for v in slots]
         self.starts_at_zero = fresh and not any(np.any(v.numpy()) for v in slots[n_at_first:])
-        trained = network.trainable_variables if wants_extra_slot(optimizer) else []
-        self.extra = [_spec(v) for v in trained]
+        variables, of_optimizer = Parts(network, n_parts).variables()[0]
+        self.slots = [_spec(v) for v in of_optimizer]
+        shares = [variables[i] for i in _places_of_trained(network)]
+        self.extra = [_spec(v) for v in shares] if wants_extra_slot(optimizer) else []
         self._spare: list[list[Any]] = []
-        train = _training_function(network, numbers, weighted)
+        n_members = members_of(network) // n_parts
+        body = after_columns(network, first)
+        train = _training_function(network, body, n_members, numbers, weighted)
         self.function = tf.function(
             on_one_thread(train) if one_thread else train, autograph=False
         ).get_concrete_function(
-            resource_variables(network.variables),
-            resource_variables(slots),
+            variables,
+            of_optimizer,
             _zeros(self.extra),
             [tf.TensorSpec(value.shape, value.dtype) for value in _values(numbers)],
             *_any_number_of(rows),
@@ -187,16 +228,21 @@ class _Program:
 
 
 def _training_function(
-    network: keras.Model, numbers: list[tuple[Any, str]], weighted: bool
+    network: keras.Model,
+    body: keras.Model,
+    n_members: int,
+    numbers: list[tuple[Any, str]],
+    weighted: bool,
 ) -> Callable[..., Any]:
     optimizer, trained = network.optimizer, network.trainable_variables
     owners = [*network.variables, *optimizer.variables]
+    own_keys = [variable._unique_id for variable in resource_variables(owners)]
 
     def step(x: Any, y: Any, sample_weight: Any, extra: list[Any]) -> Any:
-        with tf.GradientTape() as tape, divided_rows():
-            output = network(x, training=True) if network._call_has_training_arg else network(x)
-            loss = _loss_of(network, x, y, output, sample_weight)
-            of_each = loss * members_of(network)  # the loss is the members' mean
+        with tf.GradientTape() as tape, divided_rows(n_members):
+            output = body(x, training=True) if body._call_has_training_arg else body(x)
+            loss = _loss_of(network, n_members, x, y, output, sample_weight)
+            of_each = loss * n_members  # the loss is the members' mean
         gradients = tape.gradient(of_each, resource_variables(trained))
         apply_gradients(optimizer, gradients, trained, extra)
         return tf.cast(loss, tf.float32)
@@ -232,7 +278,7 @@ def _training_function(
         with (
             lent_variables(owners, lent),
             lent_numbers(numbers, values),
-            _optimizer_knows(optimizer, owners, lent),
+            _optimizer_knows(optimizer, own_keys, lent),
         ):
             _, losses = tf.while_loop(lambda i, _: i < n_epochs, epoch, (0, losses))
         return losses.stack()
@@ -240,10 +286,11 @@ def _training_function(
     return train
 
 
-def _loss_of(network: keras.Model, x: Any, y: Any, output: Any, sample_weight: Any) -> Any:
+def _loss_of(
+    network: keras.Model, n_members: int, x: Any, y: Any, output: Any, sample_weight: Any
+) -> Any:
     """The loss of a batch; of a loss that compares rows, the mean over the network's members."""
     whole = {"x": x, "y": y, "y_pred": output, "sample_weight": sample_weight}
-    n_members = members_of(network)
     if n_members == 1 or not isinstance(network.loss, BatchLoss):
         return network._compute_loss(**whole, training=True)
     end, logits = recognise(output)
@@ -338,12 +385,9 @@ def _loss_function(
 
 
 @contextmanager
-def _optimizer_knows(optimizer: Any, owners: list[Any], lent: list[Any]) -> Iterator[None]:
+def _optimizer_knows(optimizer: Any, own_keys: list[Any], lent: list[Any]) -> Iterator[None]:
     """Let an optimizer find its slots by the variables that stand for its own."""
-    keys = {
-        id(value): own._unique_id
-        for value, own in zip(lent, resource_variables(owners), strict=True)
-    }
+    keys = {id(value): own for value, own in zip(lent, own_keys, strict=True)}
 
     def key(variable: Any) -> Any:
         value = getattr(variable, "_value", variable)
@@ -368,8 +412,14 @@ def _slots_key(network: keras.Model) -> Hashable:
     return tuple(places), tuple(_spec(variable) for variable in optimizer.variables)
 
 
+def _places_of_trained(network: keras.Model) -> list[int]:
+    """Where, among a network's variables, those are that are trained."""
+    places = {id(variable): i for i, variable in enumerate(network.variables)}
+    return [places[id(variable)] for variable in network.trainable_variables]
+
+
 def _spec(variable: Any) -> tuple[tuple[int, ...], str]:
-    return tuple(variable.shape), str(variable.dtype)
+    return tuple(variable.shape), tf.as_dtype(variable.dtype).name
 
 
 def _any_number_of(rows: list[Any]) -> list[Any]:

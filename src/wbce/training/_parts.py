@@ -1,0 +1,122 @@
+"""A network's members in parts that are trained side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+from joblib import cpu_count
+from numpy.typing import NDArray
+
+from wbce._backend import keras, tf
+from wbce.networks import members_of
+from wbce.tracing import resource_variables
+
+Result = TypeVar("Result")
+
+_N_PARTS = 2
+
+
+def n_parts_of(network: keras.Model) -> int:
+    """Into how many parts a network's members are divided: the same on every machine."""
+    n_members = members_of(network)
+    of_members = all(v.shape[:1] == (n_members,) for v in network.trainable_variables)
+    return _N_PARTS if of_members and n_members % _N_PARTS == 0 else 1
+
+
+class Parts:
+    """The variables of a network and its optimizer, divided among parts of the members.
+
+    What is trained and the optimizer's slots for it have a first dimension of members, of which
+    each part has its own. Each also has the optimizer's numbers, such as its count of steps. All
+    other variables are shared.
+
+    Parameters
+    ----------
+    network : keras.Model
+    n_parts : int
+        1 to take the variables as they are.
+    others_look : bool, default=False
+        Whether others may read or assign the optimizer's variables while parts are trained, and
+        assign the network's. All may read the network's.
+    """
+
+    def __init__(self, network: keras.Model, n_parts: int, others_look: bool = False) -> None:
+        self._n_parts, self._others_look = n_parts, others_look
+        self._all = resource_variables(network.variables)
+        self._trained = resource_variables(network.trainable_variables)
+        self._divided = [*self._trained, *resource_variables(network.optimizer.variables)]
+        self._shares = [self._divided]
+        if n_parts > 1:
+            values = [self._split(variable) for variable in self._divided]
+            self._shares = [
+                [tf.Variable(value) for value in of_part] for of_part in zip(*values, strict=True)
+            ]
+
+    def variables(self) -> list[tuple[list[Any], list[Any]]]:
+        """For every part the network's variables and the optimizer's."""
+        n_trained = len(self._trained)
+        parts = []
+        for share in self._shares:
+            stand_in = dict(zip(map(id, self._trained), share[:n_trained], strict=True))
+            parts.append(([stand_in.get(id(v), v) for v in self._all], share[n_trained:]))
+        return parts
+
+    def run(self, train: Callable[[int], Result]) -> list[Result]:
+        """Train every part, in as many threads as there are processors."""
+        if self._n_parts == 1:
+            return [train(0)]
+        if self._others_look:
+            for variable, *shares in zip(self._divided, *self._shares, strict=True):
+                for share, value in zip(shares, self._split(variable), strict=True):
+                    share.assign(value)
+        with ThreadPoolExecutor(min(self._n_parts, cpu_count())) as pool:
+            results = list(pool.map(train, range(self._n_parts)))
+        self._join(len(self._divided if self._others_look else self._trained))
+        return results
+
+    def finish(self) -> None:
+        """Bring the optimizer's variables up to date."""
+        self._join(len(self._divided))
+
+    def _join(self, n_variables: int) -> None:
+        if self._n_parts > 1:
+            for variable, *shares in list(zip(self._divided, *self._shares, strict=True))[
+                :n_variables
+            ]:
+                variable.assign(joined(shares))
+
+    def _split(self, variable: Any) -> list[Any]:
+        return (
+            tf.split(variable, self._n_parts) if variable.shape.rank else [variable] * self._n_parts
+        )
+
+
+def joined(shares: Sequence[Any]) -> Any:
+    """The value whose shares parts have; of a number each part has the same."""
+    return tf.concat(shares, axis=0) if shares[0].shape.rank else shares[0]
+
+
+def orders_of_parts(
+    order: NDArray[np.int32], batch_size: int, n_parts: int
+) -> list[NDArray[np.int32]]:
+    """Divide each step's rows, which are those of member after member, among parts.
+
+    Parameters
+    ----------
+    order : ndarray of shape (n_epochs, n_rows)
+    batch_size : int
+        Rows a step, of all parts; the last step may have fewer.
+    n_parts : int
+
+    Returns
+    -------
+    list of ndarray of shape (n_epochs, n_rows / n_parts)
+    """
+    if n_parts == 1:
+        return [order]
+    steps = [order[:, i : i + batch_size] for i in range(0, order.shape[1], batch_size)]
+    shares = [np.split(step, n_parts, axis=1) for step in steps]
+    return [np.concatenate(own, axis=1) for own in zip(*shares, strict=True)]
