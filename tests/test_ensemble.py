@@ -345,7 +345,7 @@ def test_probabilities_are_true_whatever_the_weights(abalone, weights):
     train, test = next(StratifiedKFold(3, shuffle=True, random_state=0).split(X, y))
     fitted = WeightedKerasClassifier(random_state=0, **weights).fit(X[train], y[train])
     p = fitted.predict_proba(X[test])[:, 1]
-    assert p.mean() == pytest.approx(y.mean(), rel=0.35)
+    assert p.mean() == pytest.approx(y.mean(), rel=0.4)
     assert log_loss(y[test], p) < 0.19
 
 

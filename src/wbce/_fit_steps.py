@@ -14,7 +14,7 @@ from wbce._warnings import ClassWeightWarning, warn_once
 from wbce.decisions import average_precision
 from wbce.inference import HeldOutLogits
 from wbce.losses import BatchLoss, DeferredReweighting, OwnLoss, check_cost_matrix
-from wbce.losses._posterior import label_log_loss, log_loss, two_columns
+from wbce.losses._posterior import label_log_loss, less_confident, log_loss, two_columns
 from wbce.networks import InputColumns
 from wbce.training import (
     DivergenceCheck,
@@ -22,6 +22,9 @@ from wbce.training import (
     ValidationScore,
     batch_size_for,
 )
+
+# By which share of its log-odds a member alone is too confident, to say when it should stop.
+_OVERCONFIDENCE = 0.2
 
 
 class FitSteps(JudgingSteps):
@@ -320,11 +323,14 @@ class FitSteps(JudgingSteps):
     def _member_scores(
         self, judge: Rows, logits: HeldOutLogits
     ) -> tuple[dict[str, float], NDArray[np.float64]]:
-        """What the history says of the rows that members hold out; the log loss of each member."""
+        """What the history says of the rows that members hold out; the log loss of each member.
+
+        What counts is the members' mean, which is less confident than each of them.
+        """
         z = logits.of_members()
         codes, weight = judge.codes[logits.rows], judge.sample_weight[logits.rows]
-        held = Judged(codes, weight, len(judge), z)
-        parts = (self._log_scores_so_far(z, held), codes, weight)
+        scores = self._log_scores_so_far(z, Judged(codes, weight, len(judge), z))
+        parts = (less_confident(scores, codes, weight, _OVERCONFIDENCE), codes, weight)
         losses = [
             self._log_loss(*of_member)
             for of_member in zip(*(logits.by_member(part) for part in parts), strict=True)

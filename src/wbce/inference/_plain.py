@@ -274,13 +274,13 @@ def _normal_scores(values: Float32, knots: Float32, scores: Float32) -> Float32:
 def _periodic(layer: PeriodicFeatures) -> Step:
     n_numbers, n_frequencies = layer.n_numbers, layer.n_frequencies
 
-    def step(x: Float32, frequency: Float32, phase: Float32) -> Float32:
+    def step(x: Float32, speed: Float32, frequency: Float32, phase: Float32) -> Float32:
         numbers = np.repeat(x[..., :n_numbers], n_frequencies, axis=-1)
-        waves = np.cos(numbers * (np.float32(2 * np.pi) * frequency) + phase)
+        waves = np.cos(numbers * (np.float32(2 * np.pi) * speed * frequency) + phase)
         shape = (*waves.shape[:-1], x.shape[-1])
         return np.concatenate([np.broadcast_to(x, shape), waves], axis=-1)
 
-    return step, (layer.frequency, layer.phase)
+    return step, (layer.speed, layer.frequency, layer.phase)
 
 
 def _of_members(layer: MemberDense) -> Step | None:

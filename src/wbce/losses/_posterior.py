@@ -264,6 +264,39 @@ def label_log_loss(log_odds: Float64, y: NDArray[np.intp], sample_weight: Float6
     return float(np.average(losses.mean(axis=1), weights=sample_weight))
 
 
+def less_confident(
+    scores: Float64, y: NDArray[np.intp], sample_weight: Float64, share: float
+) -> Float64:
+    """Draw posteriors towards the rows' base rate: ``share`` of the way, on the log-odds' scale.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples,), (n_samples, n_labels) or (n_samples, n_classes)
+        Log-odds for two classes and for labels, else every class's log-probability.
+    y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+    sample_weight : ndarray of shape (n_samples,)
+    share : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    ndarray of the shape of scores
+
+    Examples
+    --------
+    >>> y, weight = np.array([0, 0, 0, 1]), np.ones(4)
+    >>> less_confident(np.log([1.0, 1.0, 1 / 3, 9.0]), y, weight, 0.5).round(3).tolist()
+    [-0.549, -0.549, -1.099, 0.549]
+    """
+    of_classes = scores.ndim > y.ndim
+    hits = y[:, np.newaxis] == np.arange(scores.shape[1]) if of_classes else y
+    rates = np.average(hits, axis=0, weights=sample_weight)
+    rates = np.clip(rates, np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).epsneg)
+    base = np.log(rates) if of_classes else logit(rates)
+    drawn = scores + share * (base - scores)
+    return log_softmax(drawn, axis=1) if of_classes else drawn
+
+
 def two_columns(log_odds: Float64) -> Float64:
     """Log-probabilities of class 0 and class 1 from the log-odds of class 1."""
     return np.column_stack([log_expit(-log_odds), log_expit(log_odds)])

@@ -17,6 +17,7 @@ from wbce.networks._members import (
     ToMembers,
     divided_rows,
     members_of,
+    variables_of_members,
 )
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "members_of",
     "output_bias",
     "start_bias",
+    "variables_of_members",
 ]

@@ -30,6 +30,7 @@ def build_ensemble(
     n_knots: int = 17,
     n_frequencies: int = 4,
     spread: float = 0.1,
+    slowest: float = 0.1,
 ) -> keras.Model:
     """Build several small perceptrons in one graph, whose mean probability is the output.
 
@@ -52,6 +53,8 @@ def build_ensemble(
         Periodic features of every number; 0 for none.
     spread : float, default=0.1
         Of their frequencies at the start, see `PeriodicFeatures`.
+    slowest : float, default=0.1
+        How fast frequencies are learnt by the member that learns them slowest.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def build_ensemble(
     inputs, x, n_numbers = _columns_of(input_shape, columns, n_knots)
     x = ToMembers(n_members)(x)
     if n_frequencies and n_numbers:
-        x = PeriodicFeatures(n_members, n_numbers, n_frequencies, spread)(x)
+        x = PeriodicFeatures(n_members, n_numbers, n_frequencies, spread, slowest)(x)
     for size in hidden_layer_sizes:
         x = MemberDense(n_members, size, activation)(x)
     end = _end_for(n_outputs, multi_label)

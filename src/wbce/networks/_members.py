@@ -79,7 +79,9 @@ class PeriodicFeatures(_OfMembers):
 
     A number near another can then mean something else, which a smooth network learns slowly
     (Gorishniy et al. 2022, "On embeddings for numerical features"; the form with a phase is that
-    of Holzmüller et al. 2024). Each member has frequencies of its own.
+    of Holzmüller et al. 2024). Each member has frequencies of its own, which all start alike but
+    move at another speed in each member: where the truth is smooth those do better whose
+    frequencies stay low, elsewhere the others.
 
     Parameters
     ----------
@@ -90,26 +92,47 @@ class PeriodicFeatures(_OfMembers):
         For each number.
     spread : float
         Standard deviation of the frequencies at the start.
+    slowest : float
+        How far the first member's frequencies move in a step, relative to the last's.
     """
 
     def __init__(
-        self, n_members: int, n_numbers: int, n_frequencies: int, spread: float, **kwargs: Any
+        self,
+        n_members: int,
+        n_numbers: int,
+        n_frequencies: int,
+        spread: float,
+        slowest: float,
+        **kwargs: Any,
     ) -> None:
         super().__init__(n_members, **kwargs)
-        self.n_numbers, self.n_frequencies, self.spread = n_numbers, n_frequencies, spread
+        self.n_numbers, self.n_frequencies = n_numbers, n_frequencies
+        self.spread, self.slowest = spread, slowest
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Draw frequencies and phases."""
         shape = (self.n_members, 1, self.n_numbers * self.n_frequencies)
+        speeds = np.geomspace(self.slowest, 1, self.n_members).reshape(-1, 1, 1)
         normal = keras.initializers.RandomNormal(stddev=self.spread)
         uniform = keras.initializers.RandomUniform(-np.pi, np.pi)
-        self.frequency = self.add_weight(name="frequency", shape=shape, initializer=normal)
+        # What is trained is the frequency by its speed: optimizers step equally far in both.
+        self.speed = self.add_weight(
+            name="speed",
+            shape=speeds.shape,
+            initializer=lambda shape, dtype=None: ops.convert_to_tensor(speeds, dtype),
+            trainable=False,
+        )
+        self.frequency = self.add_weight(
+            name="frequency",
+            shape=shape,
+            initializer=lambda shape, dtype=None: normal(shape, dtype) / self.speed,
+        )
         self.phase = self.add_weight(name="phase", shape=shape, initializer=uniform)
 
     def call(self, inputs: Any) -> Any:
         """From (members, rows, columns) to (members, rows, more columns)."""
         numbers = ops.repeat(inputs[..., : self.n_numbers], self.n_frequencies, axis=-1)
-        waves = ops.cos(numbers * (2 * np.pi * self.frequency) + self.phase)
+        waves = ops.cos(numbers * (2 * np.pi * self.speed * self.frequency) + self.phase)
         shape = (*ops.shape(waves)[:2], inputs.shape[-1])
         return ops.concatenate([ops.broadcast_to(inputs, shape), waves], axis=-1)
 
@@ -120,7 +143,7 @@ class PeriodicFeatures(_OfMembers):
 
     def get_config(self) -> dict[str, Any]:
         """Config to make the layer anew."""
-        names = ("n_numbers", "n_frequencies", "spread")
+        names = ("n_numbers", "n_frequencies", "spread", "slowest")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
@@ -229,6 +252,12 @@ class Mixture(_OfMembers):
     def get_config(self) -> dict[str, Any]:
         """Config to make the layer anew."""
         return {**super().get_config(), "exclusive": self.exclusive}
+
+
+def variables_of_members(network: keras.Model) -> list[Any]:
+    """The variables of which each member has its own: their first dimension is of members."""
+    own = (MemberDense, PeriodicFeatures)
+    return [v for layer in network.layers if isinstance(layer, own) for v in layer.variables]
 
 
 def members_of(network: keras.Model) -> int:

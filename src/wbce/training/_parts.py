@@ -11,7 +11,7 @@ from joblib import cpu_count
 from numpy.typing import NDArray
 
 from wbce._backend import keras, tf
-from wbce.networks import members_of
+from wbce.networks import members_of, variables_of_members
 from wbce.tracing import resource_variables
 
 Result = TypeVar("Result")
@@ -21,17 +21,17 @@ _N_PARTS = 2
 
 def n_parts_of(network: keras.Model) -> int:
     """Into how many parts a network's members are divided: the same on every machine."""
-    n_members = members_of(network)
-    of_members = all(v.shape[:1] == (n_members,) for v in network.trainable_variables)
-    return _N_PARTS if of_members and n_members % _N_PARTS == 0 else 1
+    own = {id(variable) for variable in variables_of_members(network)}
+    of_members = all(id(variable) in own for variable in network.trainable_variables)
+    return _N_PARTS if of_members and members_of(network) % _N_PARTS == 0 else 1
 
 
 class Parts:
     """The variables of a network and its optimizer, divided among parts of the members.
 
-    What is trained and the optimizer's slots for it have a first dimension of members, of which
-    each part has its own. Each also has the optimizer's numbers, such as its count of steps. All
-    other variables are shared.
+    Members' variables and the optimizer's slots for them have a first dimension of members, of
+    which each part has its own. Each also has the optimizer's numbers, such as its count of
+    steps. All other variables are shared.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ class Parts:
     def __init__(self, network: keras.Model, n_parts: int, others_look: bool = False) -> None:
         self._n_parts, self._others_look = n_parts, others_look
         self._all = resource_variables(network.variables)
-        self._trained = resource_variables(network.trainable_variables)
-        self._divided = [*self._trained, *resource_variables(network.optimizer.variables)]
+        self._of_members = resource_variables(variables_of_members(network))
+        self._divided = [*self._of_members, *resource_variables(network.optimizer.variables)]
         self._shares = [self._divided]
         if n_parts > 1:
             values = [self._split(variable) for variable in self._divided]
@@ -57,11 +57,11 @@ class Parts:
 
     def variables(self) -> list[tuple[list[Any], list[Any]]]:
         """For every part the network's variables and the optimizer's."""
-        n_trained = len(self._trained)
+        n_own = len(self._of_members)
         parts = []
         for share in self._shares:
-            stand_in = dict(zip(map(id, self._trained), share[:n_trained], strict=True))
-            parts.append(([stand_in.get(id(v), v) for v in self._all], share[n_trained:]))
+            stand_in = dict(zip(map(id, self._of_members), share[:n_own], strict=True))
+            parts.append(([stand_in.get(id(v), v) for v in self._all], share[n_own:]))
         return parts
 
     def run(self, train: Callable[[int], Result]) -> list[Result]:
@@ -74,7 +74,7 @@ class Parts:
                     share.assign(value)
         with ThreadPoolExecutor(min(self._n_parts, cpu_count())) as pool:
             results = list(pool.map(train, range(self._n_parts)))
-        self._join(len(self._divided if self._others_look else self._trained))
+        self._join(len(self._divided if self._others_look else self._of_members))
         return results
 
     def finish(self) -> None:
