@@ -7,12 +7,13 @@ from scipy.special import expit, logit, softmax
 from sklearn.metrics import average_precision_score, log_loss
 from sklearn.model_selection import StratifiedKFold, TimeSeriesSplit
 
-from wbce import WeightedKerasClassifier, set_trace_cache_size
+from wbce import WeightedKerasClassifier, _fit_steps, set_trace_cache_size
 from wbce.inference import HeldOutLogits, LogitFunction
 from wbce.losses import SmoothAveragePrecision, WeightedCrossentropy
 from wbce.networks import (
     MemberDense,
     Mixture,
+    PeriodicFeatures,
     _inputs,
     build_ensemble,
     divided_rows,
@@ -51,8 +52,8 @@ def alone(network, number):
     return single
 
 
-def trained(network, rows_of_members, y=Y, sample_weight=None, loss=None, epochs=2):
-    network.compile(keras.optimizers.SGD(0.5), loss or WeightedCrossentropy())
+def trained(network, rows_of_members, y=Y, sample_weight=None, loss=None, epochs=2, optimizer=None):
+    network.compile(optimizer or keras.optimizers.SGD(0.5), loss or WeightedCrossentropy())
     arguments = {"batch_size": 16, "epochs": epochs, "shuffle": False}
     if sample_weight is not None:
         arguments["sample_weight"] = sample_weight
@@ -217,6 +218,17 @@ def test_each_member_goes_back_to_its_own_best_epoch():
     callback.restore_best_weights()
     assert np.asarray(network.variable).ravel().tolist() == [4, 2]  # the second had stopped
     assert callback.best_epoch == 4  # the middle of 5 and 3
+
+
+def test_members_train_longer_than_each_would_alone(monkeypatch):
+    parameters = {"epochs": 60, "optimizer__learning_rate": 0.005}
+    part_of_a_mean = clf(**parameters).fit(X, Y)
+    monkeypatch.setattr(_fit_steps, "_OVERCONFIDENCE", 0.0)
+    alone = clf(**parameters).fit(X, Y)
+    assert part_of_a_mean.best_epoch_ > alone.best_epoch_
+    np.testing.assert_allclose(
+        part_of_a_mean.history_["val_log_loss"][:5], alone.history_["val_log_loss"][:5]
+    )
 
 
 # ------------------------------------------------------------------ the estimator
@@ -435,6 +447,20 @@ def test_one_processor_gives_the_same_as_two(monkeypatch):
     two = clf().fit(X, Y)
     monkeypatch.setattr(_parts, "cpu_count", lambda: 1)
     np.testing.assert_array_equal(clf().fit(X, Y).predict_proba(X), two.predict_proba(X))
+
+
+def test_members_learn_frequencies_at_different_speeds():
+    network = build_ensemble((4,), 1, n_members=4)
+    waves = next(layer for layer in network.layers if isinstance(layer, PeriodicFeatures))
+
+    def frequencies():
+        return np.asarray(waves.speed * waves.frequency).reshape(4, -1)
+
+    before = frequencies()
+    assert before.std(axis=1) == pytest.approx(0.1, rel=0.4)
+    trained(network, [np.arange(240)] * 4, optimizer=keras.optimizers.Adam(1e-3), epochs=1)
+    moved = np.abs(frequencies() - before).max(axis=1)
+    np.testing.assert_allclose(moved / moved[-1], np.geomspace(0.1, 1, 4), rtol=0.2)
 
 
 def test_an_odd_number_of_members_trains_in_one_part():

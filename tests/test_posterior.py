@@ -7,7 +7,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit, log_softmax, logit
 
 from wbce.losses import Focal, Posterior, WeightedCrossentropy
-from wbce.losses._posterior import log_loss, two_columns
+from wbce.losses._posterior import less_confident, log_loss, two_columns
 
 GAMMAS = [0.0, 0.5, 2.0, 5.0]
 RATIOS = [0.2, 1.0, 20.0, 500.0]
@@ -182,3 +182,33 @@ def test_log_loss_is_scikit_learns():
     z, y, w = rng.normal(size=30), rng.integers(0, 2, 30), rng.random(30)
     expected = reference(y, expit(z), sample_weight=w)
     assert log_loss(two_columns(z), y, w) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["two classes", "labels", "three classes"])
+def test_less_confident_posteriors_lie_between_theirs_and_the_base_rate(kind):
+    rng = np.random.default_rng(0)
+    w = rng.uniform(1, 3, 200)
+    y = {
+        "two classes": rng.integers(0, 2, 200),
+        "labels": rng.integers(0, 2, (200, 3)),
+        "three classes": rng.integers(0, 3, 200),
+    }[kind]
+    scores = rng.normal(scale=3, size=(200, 3) if kind != "two classes" else 200)
+    to_proba = expit
+    rates = np.average(y, axis=0, weights=w)
+    if kind == "three classes":
+        scores, to_proba = log_softmax(scores, axis=1), np.exp
+        rates = np.array([w[y == k].sum() for k in range(3)]) / w.sum()
+    np.testing.assert_allclose(less_confident(scores, y, w, 0.0), scores, atol=1e-12)
+    whole = to_proba(less_confident(scores, y, w, 1.0))
+    np.testing.assert_allclose(whole, np.broadcast_to(rates, whole.shape), rtol=1e-12)
+    half = to_proba(less_confident(scores, y, w, 0.5))
+    reference = np.sqrt(to_proba(scores) * rates)
+    others = np.sqrt((1 - to_proba(scores)) * (1 - rates))
+    norm = reference.sum(axis=1, keepdims=True) if kind == "three classes" else reference + others
+    np.testing.assert_allclose(half, reference / norm, rtol=1e-9)
+
+
+def test_less_confident_posteriors_are_finite_without_positives():
+    drawn = less_confident(np.array([-2.0, 3.0]), np.zeros(2, int), np.ones(2), 0.2)
+    assert np.isfinite(drawn).all()
