@@ -8,7 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from wbce import WeightedKerasClassifier
+from wbce import CategoryWarning, WeightedKerasClassifier
 from wbce.columns import MAX_CATEGORIES, FrameColumns, is_frame
 from wbce.networks import InputColumns
 
@@ -244,3 +244,18 @@ def test_polars_in_and_out():
     np.testing.assert_array_equal(
         fitted.predict_proba(frame), as_pandas.predict_proba(pandas_frame("str"))
     )
+
+
+def test_a_column_of_strangers_is_said():
+    fitted = clf(epochs=1).fit(pandas_frame(), Y)
+    changed = pandas_frame().assign(kind=np.searchsorted(["a", "b", "c"], KIND).astype(str))
+    with pytest.warns(CategoryWarning, match="'kind'.*none of its 400 values.*such as 'a'"):
+        fitted.predict(changed)
+
+
+def test_single_strangers_and_missing_values_are_not():
+    fitted = clf(epochs=1).fit(pandas_frame(), Y)
+    few = pandas_frame().head(9).assign(kind=pd.Series(["new"] * 9, dtype="category"))
+    fitted.predict(few)
+    fitted.predict(pandas_frame().assign(kind=pd.Series([None] * N, dtype="category")))
+    fitted.predict(pandas_frame().assign(kind=["new"] * (N - 1) + ["a"]))

@@ -10,7 +10,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wbce._warnings import CalibrationWarning, ClassWeightWarning, ImbalanceWarning
+    from wbce._warnings import (
+        CalibrationWarning,
+        CategoryWarning,
+        ClassWeightWarning,
+        ImbalanceWarning,
+    )
     from wbce.classifier import WeightedKerasClassifier
     from wbce.imbalance import print_imbalance
     from wbce.prior import estimate_prior
@@ -20,6 +25,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CalibrationWarning",
+    "CategoryWarning",
     "ClassWeightWarning",
     "ImbalanceWarning",
     "WeightedKerasClassifier",
@@ -33,6 +39,7 @@ __all__ = [
 _HOMES = {
     "WeightedKerasClassifier": "wbce.classifier",
     "CalibrationWarning": "wbce._warnings",
+    "CategoryWarning": "wbce._warnings",
     "ClassWeightWarning": "wbce._warnings",
     "ImbalanceWarning": "wbce._warnings",
     "estimate_prior": "wbce.prior",

@@ -21,6 +21,10 @@ class CalibrationWarning(UserWarning):
     """Probabilities are the network's own output: there is no way to those of the population."""
 
 
+class CategoryWarning(UserWarning):
+    """A column has no category of those of the fit: its type or its spelling has changed."""
+
+
 _shown: set[type[Warning]] = set()
 
 

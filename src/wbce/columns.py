@@ -11,8 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import OrdinalEncoder
 
+from wbce._warnings import CategoryWarning, warn_once
+
 MAX_CATEGORIES = 256
 """The last of so many categories of a column is all rarer ones together."""
+
+_ENOUGH_TO_TELL = 10  # values, none of them a category of the fit, to say that something is wrong
 
 _CATEGORICAL = (
     "category", "categorical", "dictionary", "enum", "str", "large_string", "utf8", "bool",
@@ -89,7 +93,10 @@ class FrameColumns:
             if encoder is None:
                 columns.append(_as_numbers(column, name))
             else:
-                columns.append(encoder.transform(_values(column)[:, np.newaxis])[:, 0])
+                values = _values(column)
+                codes = encoder.transform(values[:, np.newaxis])[:, 0]
+                _warn_of_strangers(name, values, codes, encoder)
+                columns.append(codes)
         matrix = np.column_stack(columns)
         if _is_polars(X):
             return type(X)(matrix, schema=names)
@@ -108,6 +115,24 @@ def _fitted_encoder(values: NDArray[Any], name: Any) -> OrdinalEncoder:
             f"Column {name!r} of X has values of the types {kinds}, which cannot be told apart "
             "and sorted as categories. Make them all strings, or all numbers."
         ) from error
+
+
+def _warn_of_strangers(
+    name: Any, values: NDArray[Any], codes: NDArray[np.float64], encoder: OrdinalEncoder
+) -> None:
+    if len(codes) < _ENOUGH_TO_TELL or not np.isnan(codes).all():
+        return
+    given = [value for value in values.tolist() if not _is_nan(value)]
+    known = [c for c in encoder.categories_[0].tolist() if not _is_nan(c)]
+    if len(given) >= _ENOUGH_TO_TELL and known:
+        warn_once(
+            f"Column {name!r} of X has {given[0]!r} and others ({type(given[0]).__name__}), and "
+            f"none of its {len(given)} values is a category of the fit, such as {known[0]!r} "
+            f"({type(known[0]).__name__}): all count as unknown. If its type or spelling has "
+            "changed, bring it back to what it was.",
+            CategoryWarning,
+            stacklevel=6,
+        )
 
 
 def _n_numbers(encoder: OrdinalEncoder) -> int:
