@@ -449,6 +449,16 @@ def test_one_processor_gives_the_same_as_two(monkeypatch):
     np.testing.assert_array_equal(clf().fit(X, Y).predict_proba(X), two.predict_proba(X))
 
 
+@pytest.mark.parametrize(("n_columns", "expected"), [(4, 4), (32, 4), (33, 3), (64, 2), (300, 1)])
+def test_many_columns_have_fewer_frequencies_each(n_columns, expected):
+    def frequencies(**parameters):
+        network = build_ensemble((n_columns,), 1, n_members=2, **parameters)
+        return next(x.n_frequencies for x in network.layers if isinstance(x, PeriodicFeatures))
+
+    assert frequencies() == expected
+    assert frequencies(n_frequencies=5) == 5
+
+
 def test_members_learn_frequencies_at_different_speeds():
     network = build_ensemble((4,), 1, n_members=4)
     waves = next(layer for layer in network.layers if isinstance(layer, PeriodicFeatures))

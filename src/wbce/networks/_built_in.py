@@ -28,7 +28,7 @@ def build_ensemble(
     hidden_layer_sizes: Sequence[int] = (64, 32),
     activation: str = "silu",
     n_knots: int = 17,
-    n_frequencies: int = 4,
+    n_frequencies: int | None = None,
     spread: float = 0.1,
     slowest: float = 0.1,
 ) -> keras.Model:
@@ -49,8 +49,9 @@ def build_ensemble(
     activation : str, default="silu"
     n_knots : int, default=17
         Of every number's rank, see `InputColumns`; 0 for no ranks.
-    n_frequencies : int, default=4
-        Periodic features of every number; 0 for none.
+    n_frequencies : int, optional
+        Periodic features of every number and every rank; 0 for none. By default 4, and where
+        those would be more than 256, fewer, but one at least.
     spread : float, default=0.1
         Of their frequencies at the start, see `PeriodicFeatures`.
     slowest : float, default=0.1
@@ -63,6 +64,8 @@ def build_ensemble(
     """
     inputs, x, n_numbers = _columns_of(input_shape, columns, n_knots)
     x = ToMembers(n_members)(x)
+    if n_frequencies is None:
+        n_frequencies = min(4, max(1, 256 // max(1, n_numbers)))
     if n_frequencies and n_numbers:
         x = PeriodicFeatures(n_members, n_numbers, n_frequencies, spread, slowest)(x)
     for size in hidden_layer_sizes:
