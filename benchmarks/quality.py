@@ -177,7 +177,8 @@ ABLATIONS = {
     "four members": {"model__n_members": 4},
     "no ranks": {"model__n_knots": 0},
     "no periodic features": {"model__n_frequencies": 0},
-    "no hidden layer but one": {"model__hidden_layer_sizes": (64,)},
+    "frequencies equally fast": {"model__slowest": 1.0},
+    "one hidden layer": {"model__hidden_layer_sizes": (64,)},
     "relu in place of silu": {"model__activation": "relu"},
     "half of the rows held out": {"validation_split": 0.5},
     'optimizer="adam"': {"optimizer": "adam"},
@@ -372,6 +373,23 @@ def differences(figures, tables):
     return "\n".join(lines)
 
 
+def partly_run(figures, tables):
+    """Peers too slow for all tables, beside ours and CatBoost on those that they were run on."""
+    lines = [
+        "| | tables | average precision: its own | wbce | CatBoost "
+        "| log loss: its own | wbce | CatBoost |",
+        "| --- |" + " --- |" * 7,
+    ]
+    complete = complete_models(figures, PEERS, tables, METRICS[0])
+    for peer in (p for p in PEERS if p not in complete):
+        trio = [peer, "wbce", "CatBoost"]
+        found = [by_table(figures, trio, tables, METRICS[i]) for i in (0, 2)]
+        if len(found[0]):
+            cells = [f"{mean:.4f}" for columns in found for mean in columns.mean()]
+            lines.append(f"| {peer} | {len(found[0])} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) if len(lines) > 2 else None
+
+
 def rare_tables(tables):
     shares = {name: load(name)[1] for name in tables}
     return [n for n, y in shares.items() if y.mean() <= 0.01 and y.sum() < 50]
@@ -397,6 +415,14 @@ def report(figures, seconds):
                 differences(figures, tables),
                 "",
             ]
+            partly = partly_run(figures, tables)
+            if partly:
+                text += ["On those of these tables that slower ones were run on:", "", partly, ""]
+            earlier = ["wbce", *sorted(set(figures.model[figures.model.str.startswith("wbce (")]))]
+            looks = pd.DataFrame(
+                {m: by_table(figures, earlier, tables, m).mean() for m in METRICS}
+            ).reindex(earlier)
+            text += ["Earlier networks on this half:", "", markdown(looks, [4] * 6), ""]
             rare = rare_tables(tables)
             asked = ["wbce", "logistic regression, balanced", "CatBoost"]
             low = by_table(figures, asked, rare, METRICS[0]).mean()
