@@ -83,6 +83,30 @@ def test_training_goes_on_where_it_was(abalone):
     assert len(twin.history_["loss"]) == 2
 
 
+def test_warm_started_training_goes_on_where_it_was(abalone):
+    X, y = abalone
+    model = WeightedKerasClassifier("mlp", epochs=2, warm_start=True, random_state=0).fit(X, y)
+    twin = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(twin.fit(X, y).predict_proba(X), model.fit(X, y).predict_proba(X))
+
+
+@pytest.mark.parametrize("network", ["ensemble", "mlp", "function"])
+def test_a_pickle_is_little_more_than_the_weights(abalone, network):
+    X, y = abalone
+    model = WeightedKerasClassifier(
+        local_network() if network == "function" else network, epochs=1, random_state=0
+    ).fit(X, y)
+    size = len(pickle.dumps(model))
+    weights = sum(np.asarray(v).nbytes for v in model.model_.variables)
+    assert size < 1.2 * weights + 10_000
+    twin = pickle.loads(pickle.dumps(model))
+    assert len(pickle.dumps(twin)) == pytest.approx(size, abs=1000)
+    assert int(twin.model_.optimizer.iterations) == 0
+    assert len(twin.partial_fit(X, y).history_["loss"]) == 2
+    model.partial_fit(X, y)
+    assert len(pickle.dumps(model)) > size + 1.5 * weights  # parts of a stream go on
+
+
 _NEW_PROCESS = """
 import pickle, sys, numpy as np
 with open(sys.argv[1], "rb") as file:
@@ -237,7 +261,9 @@ def test_a_loss_function_of_the_users_travels_and_trains_on(abalone):
         return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
 
     X, y = abalone
-    model = WeightedKerasClassifier(local_network(), loss=own_loss, epochs=1, random_state=0)
+    model = WeightedKerasClassifier(
+        local_network(), loss=own_loss, epochs=1, warm_start=True, random_state=0
+    )
     twin = pickle.loads(pickle.dumps(model.fit(X, y)))
     np.testing.assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
     np.testing.assert_array_equal(

@@ -34,6 +34,7 @@ class FitSteps(JudgingSteps):
     class_weight_: Any  # a dict; one a label for several labels
     pos_weight_: Any
     _weight_so_far: tuple[float, int]
+    _keeps_optimizer: bool  # beyond the fit, and in pickles
 
     # ------------------------------------------------------------------ the steps of a fit
 
@@ -240,6 +241,7 @@ class FitSteps(JudgingSteps):
     ) -> None:
         """Train the network, watched by the validation rows, or up to an epoch known before."""
         self._ensure_compiled_model()
+        self._keeps_optimizer = in_parts or bool(self.warm_start)
         slots = getattr(self, "_optimizer_slots", None)
         if slots is not None:
             slots.restore(self.model_)
@@ -268,7 +270,7 @@ class FitSteps(JudgingSteps):
                 y,
                 sample_weight=row_weights,
                 seed=seed,
-                keep_state=in_parts or self.warm_start,
+                keep_state=self._keeps_optimizer,
                 rows_of_members=train.trained_on(),
                 epochs=initial_epoch + (last_epoch or epochs),
                 initial_epoch=initial_epoch,

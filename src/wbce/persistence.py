@@ -25,6 +25,9 @@ class PackedNetwork:
     ----------
     network : keras.Model
         Built, compiled or not.
+    with_optimizer_state : bool, default=True
+        Whether training can go on where it was, for two more numbers a weight with Adam; else
+        the unpacked network has a fresh optimizer.
 
     Raises
     ------
@@ -32,7 +35,7 @@ class PackedNetwork:
         If the network has no configuration that Keras could rebuild it from.
     """
 
-    def __init__(self, network: keras.Model) -> None:
+    def __init__(self, network: keras.Model, with_optimizer_state: bool = True) -> None:
         try:
             config = keras.saving.serialize_keras_object(network)
         except NotImplementedError as error:
@@ -45,7 +48,7 @@ class PackedNetwork:
         self.config = config
         self.classes = _pickle_classes({**_custom_classes(network), **_custom_functions(network)})
         self.variables = [variable.numpy() for variable in network.variables]
-        optimizer = network.optimizer if network.compiled else None
+        optimizer = network.optimizer if network.compiled and with_optimizer_state else None
         self.optimizer_variables = (
             None if optimizer is None else [variable.numpy() for variable in optimizer.variables]
         )

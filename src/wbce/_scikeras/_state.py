@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 
 from wbce._backend import KerasClassifier
 from wbce.losses import OwnLoss
-from wbce.persistence import pack, unpack
+from wbce.persistence import PackedNetwork, pack, unpack
 
 
 class State(KerasClassifier):
@@ -59,6 +59,7 @@ class State(KerasClassifier):
             "_weight_so_far",
             "_output",
             "_optimizer_slots",
+            "_keeps_optimizer",
             "_frame_columns",
             "_input_columns",
         ):
@@ -94,6 +95,9 @@ class State(KerasClassifier):
         state = dict(super().__getstate__())
         if "_logit_function" in state:
             state["_logit_function"] = None
+        if not state.get("_keeps_optimizer", True) and "model_" in state:
+            state["_optimizer_slots"] = None
+            state["model_"] = PackedNetwork(state["model_"], with_optimizer_state=False)
         return {name: pack(value) for name, value in state.items()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
