@@ -246,11 +246,18 @@ def test_polars_in_and_out():
     )
 
 
-def test_a_column_of_strangers_is_said():
-    fitted = clf(epochs=1).fit(pandas_frame(), Y)
-    changed = pandas_frame().assign(kind=np.searchsorted(["a", "b", "c"], KIND).astype(str))
-    with pytest.warns(CategoryWarning, match="'kind'.*none of its 400 values.*such as 'a'"):
+def test_columns_of_strangers_are_said():
+    def table(kind):
+        return pd.DataFrame({"kind": kind, "number": NUMBER, "other": kind}).astype(
+            {"kind": "category", "other": "category"}
+        )
+
+    fitted = clf(epochs=1).fit(table(KIND), Y)
+    changed = table(np.searchsorted(["a", "b", "c"], KIND))
+    match = r"column 'kind' has \d \(int\) and others where the fit had 'a' \(str\).*'other'"
+    with pytest.warns(CategoryWarning, match=match) as said:
         fitted.predict(changed)
+    assert said[0].filename == __file__
 
 
 def test_single_strangers_and_missing_values_are_not():

@@ -90,6 +90,16 @@ def test_warm_started_training_goes_on_where_it_was(abalone):
     np.testing.assert_array_equal(twin.fit(X, y).predict_proba(X), model.fit(X, y).predict_proba(X))
 
 
+def test_deep_copies_and_who_is_told_to_go_on_later_keep_the_optimizer(abalone):
+    X, y = abalone
+    model = WeightedKerasClassifier("mlp", epochs=2, random_state=0).fit(X, y)
+    copied = copy.deepcopy(model)
+    later = pickle.loads(pickle.dumps(copy.deepcopy(model).set_params(warm_start=True)))
+    expected = model.partial_fit(X, y).predict_proba(X)
+    for twin in (copied, later):
+        np.testing.assert_array_equal(twin.partial_fit(X, y).predict_proba(X), expected)
+
+
 @pytest.mark.parametrize("network", ["ensemble", "mlp", "function"])
 def test_a_pickle_is_little_more_than_the_weights(abalone, network):
     X, y = abalone

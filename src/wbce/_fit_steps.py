@@ -160,7 +160,6 @@ class FitSteps(JudgingSteps):
                 "rare rows count even less than without weights. To favour the rare class use "
                 'class_weight="balanced", a pos_weight above 1, or an alpha above 0.5.',
                 ClassWeightWarning,
-                stacklevel=4,
             )
         self._note_weights(class_weights)
         return class_weights

@@ -201,7 +201,6 @@ class PosteriorSteps(SciKerasClassifier):
             warn_once(
                 f"{message} Now predict_proba is the network's own output.",
                 CalibrationWarning,
-                stacklevel=5,
             )
         return None
 
@@ -339,7 +338,7 @@ class PosteriorSteps(SciKerasClassifier):
         )
         if not hasattr(self, "model_") or isinstance(self.model_.loss, OwnLoss):
             raise ValueError(message)
-        warn_once(f"{message} The network learns a constant.", ImbalanceWarning, stacklevel=5)
+        warn_once(f"{message} The network learns a constant.", ImbalanceWarning)
 
     def _refuse_class_decisions(self) -> None:
         """Weights and thresholds need one label a row, or labels with a loss of this package."""

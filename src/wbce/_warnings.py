@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -28,10 +30,17 @@ class CategoryWarning(UserWarning):
 _shown: set[type[Warning]] = set()
 
 
-def warn_once(message: str, category: type[Warning], stacklevel: int = 3) -> None:
-    """Warn, the first time in this process that a warning of ``category`` comes up."""
+def warn_once(message: str, category: type[Warning]) -> None:
+    """Warn, the first time in this process that a warning of ``category`` comes up.
+
+    The line it is said of is the first outside this package.
+    """
     if category not in _shown:
-        warnings.warn(message, category, stacklevel=stacklevel)
+        frame: FrameType | None = sys._getframe()
+        level = 1
+        while frame is not None and frame.f_globals.get("__name__", "").startswith("wbce."):
+            frame, level = frame.f_back, level + 1
+        warnings.warn(message, category, stacklevel=level)
         _shown.add(category)
 
 
@@ -48,5 +57,4 @@ def warn_of_accuracy(y: NDArray[Any], sample_weight: NDArray[np.float64] | None)
             "'neg_log_loss' or an F1 scorer instead (for labels other than 0 and 1: "
             "make_scorer(f1_score, pos_label=...)).",
             ImbalanceWarning,
-            stacklevel=4,
         )

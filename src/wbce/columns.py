@@ -87,7 +87,7 @@ class FrameColumns:
                 "The feature names should match those that were passed during fit, in the same "
                 f"order: {self.names}. Got {names}."
             )
-        columns = []
+        columns, strange = [], {}
         for i, name in enumerate(names):
             column, encoder = _column(X, i), self._encoders.get(name)
             if encoder is None:
@@ -95,8 +95,16 @@ class FrameColumns:
             else:
                 values = _values(column)
                 codes = encoder.transform(values[:, np.newaxis])[:, 0]
-                _warn_of_strangers(name, values, codes, encoder)
+                strange[name] = _strangers(values, codes, encoder)
                 columns.append(codes)
+        found = [f"column {name!r} has {what}" for name, what in strange.items() if what]
+        if found:
+            warn_once(
+                f"Of X {'; '.join(found)}. None of these values is a category of the fit, and all "
+                "count as unknown. If their type or spelling has changed, bring it back to what "
+                "it was.",
+                CategoryWarning,
+            )
         matrix = np.column_stack(columns)
         if _is_polars(X):
             return type(X)(matrix, schema=names)
@@ -117,22 +125,18 @@ def _fitted_encoder(values: NDArray[Any], name: Any) -> OrdinalEncoder:
         ) from error
 
 
-def _warn_of_strangers(
-    name: Any, values: NDArray[Any], codes: NDArray[np.float64], encoder: OrdinalEncoder
-) -> None:
+def _strangers(
+    values: NDArray[Any], codes: NDArray[np.float64], encoder: OrdinalEncoder
+) -> str | None:
+    """Say of what kind a column's values are, if there are enough and none is a category."""
     if len(codes) < _ENOUGH_TO_TELL or not np.isnan(codes).all():
-        return
+        return None
     given = [value for value in values.tolist() if not _is_nan(value)]
     known = [c for c in encoder.categories_[0].tolist() if not _is_nan(c)]
-    if len(given) >= _ENOUGH_TO_TELL and known:
-        warn_once(
-            f"Column {name!r} of X has {given[0]!r} and others ({type(given[0]).__name__}), and "
-            f"none of its {len(given)} values is a category of the fit, such as {known[0]!r} "
-            f"({type(known[0]).__name__}): all count as unknown. If its type or spelling has "
-            "changed, bring it back to what it was.",
-            CategoryWarning,
-            stacklevel=6,
-        )
+    if len(given) < _ENOUGH_TO_TELL or not known:
+        return None
+    now, then = (f"{some[0]!r} ({type(some[0]).__name__})" for some in (given, known))
+    return f"{now} and others where the fit had {then} and others"
 
 
 def _n_numbers(encoder: OrdinalEncoder) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -91,11 +92,21 @@ class State(KerasClassifier):
                 variable.assign(value)
             raise
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        twin = object.__new__(type(self))
+        memo[id(self)] = twin
+        twin.__setstate__(copy.deepcopy(self._packed(with_optimizer_state=True), memo))
+        return twin
+
     def __getstate__(self) -> dict[str, Any]:
+        asked = self.__dict__.get("_keeps_optimizer", True) or self.warm_start
+        return self._packed(with_optimizer_state=bool(asked))
+
+    def _packed(self, with_optimizer_state: bool) -> dict[str, Any]:
         state = dict(super().__getstate__())
         if "_logit_function" in state:
             state["_logit_function"] = None
-        if not state.get("_keeps_optimizer", True) and "model_" in state:
+        if not with_optimizer_state and "model_" in state:
             state["_optimizer_slots"] = None
             state["model_"] = PackedNetwork(state["model_"], with_optimizer_state=False)
         return {name: pack(value) for name, value in state.items()}

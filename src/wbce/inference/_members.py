@@ -121,11 +121,12 @@ class HeldOutLogits:
 def _traced(
     network: keras.Model, first: InputColumns | None, shape: tuple[int | None, ...], dtype: tf.DType
 ) -> Any:
-    variables, body = network.variables, after_columns(network, first)
+    variables = network.variables
+    body = network if first is None else after_columns(network, first)
 
     def forward(values: list[Any], X: Any, rows: Any) -> Any:
         with lent_variables(variables, values), divided_rows(members_of(network)):
-            _, logits = recognise(body(tf.gather(X, rows), training=False))
+            _, logits = recognise(body(tf.gather(X, rows)))
         return logits
 
     return tf.function(forward, autograph=False).get_concrete_function(

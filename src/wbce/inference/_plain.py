@@ -194,7 +194,7 @@ def _step(layer: Any) -> Step | None:
     if type(layer) is layers.BatchNormalization and layer.axis in (-1, 1):
         return _normalisation(layer)
     of_built_in = {
-        InputColumns: _columns,
+        InputColumns: InputColumns.in_numpy,
         ToMembers: lambda layer: (lambda x: x[:, np.newaxis], ()),
         PeriodicFeatures: _periodic,
         MemberDense: _of_members,
@@ -238,37 +238,6 @@ def _normalisation(layer: Any) -> Step:
 
     affine = [layer.gamma] * layer.scale + [layer.beta] * layer.center
     return step, (layer.moving_mean, layer.moving_variance, *affine)
-
-
-def _columns(layer: InputColumns) -> Step:
-    numbers, missing = layer.numbers, layer.missing
-    all_numbers = len(numbers) == len(layer.n_categories)
-    levels = [(i, np.arange(layer.n_categories[i], dtype=np.float32)) for i in layer.categories]
-
-    def step(inputs: Float32, mean: Float32, scale: Float32, *ranks: Float32) -> Float32:
-        values = inputs if all_numbers else inputs[..., numbers]
-        with np.errstate(over="ignore"):  # what overflows is clipped
-            x = (values - mean) * scale
-        x = np.where(np.isnan(x), np.float32(0), np.clip(x, np.float32(-1e18), np.float32(1e18)))
-        parts = [x / np.sqrt(1 + np.square(x / 3))] if numbers else []
-        if numbers and ranks:
-            parts.append(_normal_scores(values, *ranks))
-        if missing:
-            parts.append(np.isnan(inputs[..., missing]).astype(np.float32))
-        parts += [(inputs[..., i : i + 1] == some).astype(np.float32) for i, some in levels]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
-
-    ranks = (layer.knots, layer.scores) if layer.n_knots else ()
-    return step, (layer.mean, layer.scale, *ranks)
-
-
-def _normal_scores(values: Float32, knots: Float32, scores: Float32) -> Float32:
-    x = np.clip(values, np.float32(-1e37), np.float32(1e37))[..., np.newaxis]
-    width = np.maximum(knots[:, 1:] - knots[:, :-1], np.float32(1e-37))
-    with np.errstate(over="ignore"):  # what overflows is clipped
-        passed = np.clip((x - knots[:, :-1]) / width, np.float32(0), np.float32(1))
-    z = scores[:, 0] + (passed * (scores[:, 1:] - scores[:, :-1])).sum(axis=-1)
-    return np.where(np.isnan(values), np.float32(0), z)
 
 
 def _periodic(layer: PeriodicFeatures) -> Step:

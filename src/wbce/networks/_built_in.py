@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -62,6 +63,13 @@ def build_ensemble(
     keras.Model
         Not compiled.
     """
+    whole = n_frequencies is None or (_is_whole(n_frequencies) and n_frequencies >= 0)
+    _check("n_frequencies", n_frequencies, whole, "a whole number, zero or more, or None")
+    _check(
+        "n_knots", n_knots, _is_whole(n_knots) and n_knots in (0, *range(2, 1000)), "0, or 2 to 999"
+    )
+    _check("slowest", slowest, 0 < slowest <= 1, "a number above zero and at most one")
+    _check("spread", spread, 0 <= spread < math.inf, "a number, zero or more")
     inputs, x, n_numbers = _columns_of(input_shape, columns, n_knots)
     x = ToMembers(n_members)(x)
     if n_frequencies is None:
@@ -127,6 +135,15 @@ def _columns_of(
     n_categories, may_miss = columns or ([0] * n_columns, [False] * n_columns)
     layer = InputColumns(n_categories, may_miss, n_knots, name="columns")
     return inputs, layer(x), layer.n_numeric
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _check(name: str, value: Any, allowed: bool, what: str) -> None:
+    if not allowed:
+        raise ValueError(f"model__{name}={value!r}: pass {what}.")
 
 
 def _end_for(n_outputs: int, multi_label: bool) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,12 @@ from wbce.tracing import aligned_empty
 
 ops = keras.ops
 
+Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 _FAR, _NEAR = 1e37, 1e-37  # float32 has room to subtract and to divide
 _TAIL = 0.003  # the share below the least normal score
-_AT_MOST = 2**28  # bytes of columns made once
+_AT_MOST = 2**27  # bytes of columns made once, for those who train and for those who judge
 _ROWS_AT_ONCE = 2**12
 
 
@@ -122,6 +123,30 @@ class InputColumns(keras.layers.Layer):
             parts.append(ops.cast(ops.equal(inputs[..., column : column + 1], levels), x.dtype))
         return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
 
+    def in_numpy(self) -> tuple[Callable[..., Float32], tuple[Any, ...]]:
+        """The layer in NumPy: a function of float32 rows and of the values of variables; these."""
+        numbers, missing = self.numbers, self.missing
+        all_numbers = len(numbers) == len(self.n_categories)
+        levels = [(i, np.arange(self.n_categories[i], dtype=np.float32)) for i in self.categories]
+
+        def step(inputs: Float32, mean: Float32, scale: Float32, *ranks: Float32) -> Float32:
+            values = inputs if all_numbers else inputs[..., numbers]
+            with np.errstate(over="ignore"):  # what overflows is clipped
+                x = (values - mean) * scale
+            x = np.where(
+                np.isnan(x), np.float32(0), np.clip(x, np.float32(-1e18), np.float32(1e18))
+            )
+            parts = [x / np.sqrt(1 + np.square(x / 3))] if numbers else []
+            if numbers and ranks:
+                parts.append(_normal_scores(values, *ranks))
+            if missing:
+                parts.append(np.isnan(inputs[..., missing]).astype(np.float32))
+            parts += [(inputs[..., i : i + 1] == some).astype(np.float32) for i, some in levels]
+            return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+
+        ranks = (self.knots, self.scores) if self.n_knots else ()
+        return step, (self.mean, self.scale, *ranks)
+
     def _normal_scores(self, numbers: Any) -> Any:
         x = ops.expand_dims(ops.clip(numbers, -_FAR, _FAR), -1)
         left, width = self.knots[:, :-1], self.knots[:, 1:] - self.knots[:, :-1]
@@ -169,30 +194,57 @@ def columns_made_once(
     Returns
     -------
     rows : ndarray
-        Columns as they leave the layer; ``X`` where the network has none, or where they would
-        take more memory than `_AT_MOST`.
+        Columns as they leave the layer; ``X`` where the network does not begin with one, or where
+        they would take more memory than `_AT_MOST`.
     layer : InputColumns or None
         The layer whose output they are; see :func:`after_columns`.
     """
     first = network.layers[1] if X.ndim == 2 and len(network.layers) > 1 else None
     if not isinstance(first, InputColumns) or first.output.dtype != "float32":
         return X, None
-    rows = aligned_empty((len(X), first.output.shape[-1]), np.float32)
-    if rows.nbytes > _AT_MOST:
+    shape = len(X), int(first.output.shape[-1])
+    if 4 * shape[0] * shape[1] > _AT_MOST or not _is_chain(network):
         return X, None
+    step, variables = first.in_numpy()
+    values = [variable.numpy() for variable in variables]
+    rows = aligned_empty(shape, np.float32)
     for start in range(0, len(X), _ROWS_AT_ONCE):
         some = slice(start, start + _ROWS_AT_ONCE)
-        rows[some] = first(X[some].astype(np.float32))
+        rows[some] = step(X[some].astype(np.float32), *values)
     return rows, first
 
 
-def after_columns(network: keras.Model, layer: InputColumns | None) -> keras.Model:
-    """What of a network comes after a layer: the network itself for None."""
-    return network if layer is None else keras.Model(layer.output, network.outputs[0])
+def after_columns(network: keras.Model, layer: InputColumns) -> Callable[[Any], Any]:
+    """What of a chain of layers comes after one."""
+    rest = network.layers[network.layers.index(layer) + 1 :]
+
+    def body(x: Any) -> Any:
+        for following in rest:
+            x = following(x)
+        return x
+
+    return body
+
+
+def _is_chain(network: keras.Model) -> bool:
+    try:
+        pairs = zip(network.layers, network.layers[1:], strict=False)
+        return all(after.input is before.output for before, after in pairs)
+    except (AttributeError, ValueError):  # a layer that is used twice
+        return False
 
 
 def _take(inputs: Any, columns: list[int]) -> Any:
     return ops.take(inputs, ops.convert_to_tensor(columns, dtype="int32"), axis=-1)
+
+
+def _normal_scores(values: Float32, knots: Float32, scores: Float32) -> Float32:
+    x = np.clip(values, np.float32(-1e37), np.float32(1e37))[..., np.newaxis]
+    width = np.maximum(knots[:, 1:] - knots[:, :-1], np.float32(1e-37))
+    with np.errstate(over="ignore"):  # what overflows is clipped
+        passed = np.clip((x - knots[:, :-1]) / width, np.float32(0), np.float32(1))
+    z = scores[:, 0] + (passed * (scores[:, 1:] - scores[:, :-1])).sum(axis=-1)
+    return np.where(np.isnan(values), np.float32(0), z)
 
 
 def normal_score_knots(x: Float64, weight: Float64, n_knots: int) -> tuple[Float64, Float64]:

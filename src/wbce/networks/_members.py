@@ -93,7 +93,7 @@ class PeriodicFeatures(_OfMembers):
     spread : float
         Standard deviation of the frequencies at the start.
     slowest : float
-        How far the first member's frequencies move in a step, relative to the last's.
+        How far Adam moves the first member's frequencies in a step, relative to the last's.
     """
 
     def __init__(
@@ -113,9 +113,10 @@ class PeriodicFeatures(_OfMembers):
         """Draw frequencies and phases."""
         shape = (self.n_members, 1, self.n_numbers * self.n_frequencies)
         speeds = np.geomspace(self.slowest, 1, self.n_members).reshape(-1, 1, 1)
+        speeds[-1] = 1  # also of a single member
         normal = keras.initializers.RandomNormal(stddev=self.spread)
         uniform = keras.initializers.RandomUniform(-np.pi, np.pi)
-        # What is trained is the frequency by its speed: optimizers step equally far in both.
+        # What is trained is the frequency by its speed: Adam steps equally far for all.
         self.speed = self.add_weight(
             name="speed",
             shape=speeds.shape,

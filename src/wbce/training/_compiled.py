@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -67,19 +68,28 @@ class CompiledTraining:
         X, first = columns_made_once(network, X)
         self._rows = _row_tensors(network, X, y, sample_weight)
         self._batch_size = batch_size * members_of(network)
-        self._n_parts = n_parts_of(network)
         optimizer = network.optimizer
         numbers = [*numbers_of(network.loss), *numbers_of(optimizer)]
         work = batch_size * sum(int(np.prod(v.shape)) for v in network.trainable_variables)
         one_thread = X.ndim == 2 and work <= _ONE_THREAD_WORK and only_processors()
         parts = [architecture(network), loss_key(network.loss), optimizer_key(optimizer)]
         self.is_private = None in parts
+        # Code of the user's may hold state, or draw random numbers.
+        self._n_parts = 1 if self.is_private else n_parts_of(network, len(X))
         # A loss of the user's may take no weights at all.
         weighted = sample_weight is not None or parts[1] is not None
         key = None
         if not self.is_private:
             specs = tuple((row.dtype.name, tuple(row.shape[1:])) for row in self._rows)
-            key = ("train", *parts, _slots_key(network), specs, one_thread, first is None)
+            key = (
+                "train",
+                *parts,
+                _slots_key(network),
+                specs,
+                one_thread,
+                first is None,
+                self._n_parts,
+            )
         self._program = traces.get(
             key,
             lambda: _Program(
@@ -197,7 +207,11 @@ class _Program:
         self.extra = [_spec(v) for v in shares] if wants_extra_slot(optimizer) else []
         self._spare: list[list[Any]] = []
         n_members = members_of(network) // n_parts
-        body = after_columns(network, first)
+        body: Callable[..., Any] = network
+        if first is not None:
+            body = after_columns(network, first)
+        elif network._call_has_training_arg:
+            body = partial(network, training=True)
         train = _training_function(network, body, n_members, numbers, weighted)
         self.function = tf.function(
             on_one_thread(train) if one_thread else train, autograph=False
@@ -229,7 +243,7 @@ class _Program:
 
 def _training_function(
     network: keras.Model,
-    body: keras.Model,
+    body: Callable[..., Any],
     n_members: int,
     numbers: list[tuple[Any, str]],
     weighted: bool,
@@ -240,7 +254,7 @@ def _training_function(
 
     def step(x: Any, y: Any, sample_weight: Any, extra: list[Any]) -> Any:
         with tf.GradientTape() as tape, divided_rows(n_members):
-            output = body(x, training=True) if body._call_has_training_arg else body(x)
+            output = body(x)
             loss = _loss_of(network, n_members, x, y, output, sample_weight)
             of_each = loss * n_members  # the loss is the members' mean
         gradients = tape.gradient(of_each, resource_variables(trained))

@@ -207,9 +207,9 @@ class NetworkTraining:
                     logs["val_loss"] = self._validation_loss()
                 callbacks.on_epoch_end(epoch, logs)
                 epoch += 1
+        values = self._training.finish()
         if last > first:
             network.optimizer.finalize_variable_values(network.trainable_weights)
-        values = self._training.finish()
         if values is not None:
             self.slots = Slots.of(network, values)
         callbacks.on_train_end(logs)

@@ -17,13 +17,35 @@ from wbce.tracing import resource_variables
 Result = TypeVar("Result")
 
 _N_PARTS = 2
+_WORTH_DIVIDING = 2**26  # multiplications an epoch
+
+# Optimizers that treat every number alike, whatever the shape of its variable.
+_BY_NUMBER = {
+    getattr(keras.optimizers, name)
+    for name in (
+        "SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam", "Ftrl", "Lion",
+    )
+}  # fmt: skip
 
 
-def n_parts_of(network: keras.Model) -> int:
-    """Into how many parts a network's members are divided: the same on every machine."""
+def n_parts_of(network: keras.Model, n_samples: int) -> int:
+    """Into how many parts a network's members are divided: the same on every machine.
+
+    One where parts would not be trained as the whole is, or where it is not worth their while.
+    """
+    optimizer, n_members = network.optimizer, members_of(network)
     own = {id(variable) for variable in variables_of_members(network)}
-    of_members = all(id(variable) in own for variable in network.trainable_variables)
-    return _N_PARTS if of_members and members_of(network) % _N_PARTS == 0 else 1
+    divisible = (
+        n_members % _N_PARTS == 0
+        and all(id(variable) in own for variable in network.trainable_variables)
+        and type(optimizer) in _BY_NUMBER
+        and not optimizer.use_ema
+        and optimizer.gradient_accumulation_steps is None
+        and optimizer.clipnorm is None
+        and optimizer.global_clipnorm is None
+    )
+    worth_it = n_samples * network.count_params() >= _WORTH_DIVIDING
+    return _N_PARTS if divisible and worth_it else 1
 
 
 class Parts:
@@ -74,19 +96,19 @@ class Parts:
                     share.assign(value)
         with ThreadPoolExecutor(min(self._n_parts, cpu_count())) as pool:
             results = list(pool.map(train, range(self._n_parts)))
-        self._join(len(self._divided if self._others_look else self._of_members))
+        self._join(self._divided if self._others_look else self._of_members)
         return results
 
     def finish(self) -> None:
         """Bring the optimizer's variables up to date."""
-        self._join(len(self._divided))
+        if not self._others_look:
+            self._join(self._divided[len(self._of_members) :], len(self._of_members))
 
-    def _join(self, n_variables: int) -> None:
+    def _join(self, variables: list[Any], first: int = 0) -> None:
+        """Give variables, of which the first has a number, the values of their shares."""
         if self._n_parts > 1:
-            for variable, *shares in list(zip(self._divided, *self._shares, strict=True))[
-                :n_variables
-            ]:
-                variable.assign(joined(shares))
+            for i, variable in enumerate(variables, first):
+                variable.assign(joined([share[i] for share in self._shares]))
 
     def _split(self, variable: Any) -> list[Any]:
         return (
