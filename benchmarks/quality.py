@@ -468,6 +468,7 @@ def plot(figures, seconds, path):
                 fontsize=7,
                 fontweight="bold" if ours else "normal",
             )
+        axis.margins(x=0.2)
         axis.set(xscale="log", xlabel="median seconds a fit", ylabel=f"mean {metric}")
         axis.grid(alpha=0.3)
     plt.savefig(path, dpi=120)
