@@ -448,14 +448,17 @@ def test_loss_instances_and_classes(abalone):
 def test_the_same_random_state_gives_the_same_fit_whatever_ran_before(cancer):
     X, y = cancer
     parameters = {"class_weight": "balanced", "threshold": "auto", "validation_split": 0.2}
-    dropout = lambda: keras.Sequential(  # noqa: E731
-        [
-            keras.Input((30,)),
-            keras.layers.Dense(8, "relu"),
-            keras.layers.Dropout(0.3),
-            keras.layers.Dense(1),
-        ]
-    )
+
+    def dropout():
+        return keras.Sequential(
+            [
+                keras.Input((30,)),
+                keras.layers.Dense(8, "relu"),
+                keras.layers.Dropout(0.3),
+                keras.layers.Dense(1),
+            ]
+        )
+
     for model in (None, dropout):
         a = clf(model=model, **parameters).fit(X, y)
         random.seed(5)

@@ -598,10 +598,11 @@ def test_the_network_is_not_changed_by_making_columns_once():
         ("n_knots", -3),
         ("spread", -1.0),
         ("spread", np.inf),
+        ("spread", "wide"),
     ],
 )
 def test_numbers_that_make_no_network_are_refused(name, bad):
-    with pytest.raises(ValueError, match=f"model__{name}={bad}: pass"):
+    with pytest.raises(ValueError, match=f"model__{name}={bad!r}: pass"):
         clf(**{f"model__{name}": bad}).fit(X, Y)
 
 

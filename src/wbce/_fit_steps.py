@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -256,7 +257,10 @@ class FitSteps(JudgingSteps):
         if judge is not None and not out_of_member and self._keras_validates(passed_callbacks):
             arguments["validation_data"] = self._encoded(judge, judge.sample_weight)
         X, y, row_weights = self._encoded(train, self._training_weights(train))
-        scorer = self._validation_scorer(judge)
+        logits = None
+        if judge is not None and self._posterior is not None:
+            logits = self._judging_logits(judge)
+        scorer = self._validation_scorer(judge, logits)
         ours = [DivergenceCheck(), *([scorer] if scorer else [])]
         if self._defers_weights():
             first_weighted = int(self.model_.loss.deferral * epochs)
@@ -284,10 +288,8 @@ class FitSteps(JudgingSteps):
             self.best_epoch_ = scorer.best_epoch
         if isinstance(scorer, ValidationScore):
             self.validation_score_ = scorer.best_score
-        elif judge is not None and self._posterior is not None:
-            self.validation_score_ = self._validation_scores(judge, self._judging_logits(judge)())[
-                "val_log_loss"
-            ]
+        elif judge is not None and logits is not None:
+            self.validation_score_ = self._validation_scores(judge, logits())["val_log_loss"]
 
     def _training_weights(self, train: Rows) -> NDArray[np.float64]:
         if train.codes is None or train.codes.ndim > 1 or self._weights_in_loss:
@@ -309,12 +311,13 @@ class FitSteps(JudgingSteps):
         y = self._targets(rows.y)
         return X, y, None if not self._says_weights() and (row_weights == 1).all() else row_weights
 
-    def _validation_scorer(self, judge: Rows | None) -> ValidationScore | MemberScores | None:
+    def _validation_scorer(
+        self, judge: Rows | None, logits: HeldOutLogits | Callable[[], Any] | None
+    ) -> ValidationScore | MemberScores | None:
         if judge is None or self._stops_early() is False:
             return None
-        if self._posterior is None:
+        if logits is None:
             return ValidationScore(None, self.n_iter_no_change)
-        logits = self._judging_logits(judge)
         if isinstance(logits, HeldOutLogits):
             return MemberScores(lambda: self._member_scores(judge, logits), self.n_iter_no_change)
         return ValidationScore(

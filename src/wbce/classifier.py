@@ -143,8 +143,8 @@ class WeightedKerasClassifier(FitSteps):
         Keras' verbosity.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the network of the last fit. With it, as after
-        ``partial_fit``, a pickle keeps the optimizer's state; without, an unpickled estimator
-        that is trained on starts with a fresh optimizer, and takes a third of the bytes.
+        ``partial_fit``, a pickle keeps the optimizer's state, for Adam twice the weights' bytes;
+        without, an unpickled estimator that is trained on starts with a fresh optimizer.
     **routed
         Routed parameters (``model__``, ``optimizer__``, ``loss__``, ``metrics__``,
         ``callbacks__``, ``fit__``, ``predict__``), and arguments that `model`, a callable, names.

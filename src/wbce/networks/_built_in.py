@@ -65,11 +65,12 @@ def build_ensemble(
     """
     whole = n_frequencies is None or (_is_whole(n_frequencies) and n_frequencies >= 0)
     _check("n_frequencies", n_frequencies, whole, "a whole number, zero or more, or None")
-    _check(
-        "n_knots", n_knots, _is_whole(n_knots) and n_knots in (0, *range(2, 1000)), "0, or 2 to 999"
-    )
-    _check("slowest", slowest, 0 < slowest <= 1, "a number above zero and at most one")
-    _check("spread", spread, 0 <= spread < math.inf, "a number, zero or more")
+    knots = _is_whole(n_knots) and (n_knots == 0 or n_knots >= 2)
+    _check("n_knots", n_knots, knots, "a whole number, two or more, or zero")
+    share = _is_number(slowest) and 0 < slowest <= 1
+    _check("slowest", slowest, share, "a number above zero and at most one")
+    finite = _is_number(spread) and 0 <= spread < math.inf
+    _check("spread", spread, finite, "a number, zero or more")
     inputs, x, n_numbers = _columns_of(input_shape, columns, n_knots)
     x = ToMembers(n_members)(x)
     if n_frequencies is None:
@@ -137,8 +138,12 @@ def _columns_of(
     return inputs, layer(x), layer.n_numeric
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    return isinstance(value, numbers.Integral) and _is_number(value)
 
 
 def _check(name: str, value: Any, allowed: bool, what: str) -> None:

@@ -203,7 +203,7 @@ class _Program:
         self.starts_at_zero = fresh and not any(np.any(v.numpy()) for v in slots[n_at_first:])
         variables, of_optimizer = Parts(network, n_parts).variables()[0]
         self.slots = [_spec(v) for v in of_optimizer]
-        shares = [variables[i] for i in _places_of_trained(network)]
+        shares = [variables[i] for i in places_of_trained(network)]
         self.extra = [_spec(v) for v in shares] if wants_extra_slot(optimizer) else []
         self._spare: list[list[Any]] = []
         n_members = members_of(network) // n_parts
@@ -426,7 +426,7 @@ def _slots_key(network: keras.Model) -> Hashable:
     return tuple(places), tuple(_spec(variable) for variable in optimizer.variables)
 
 
-def _places_of_trained(network: keras.Model) -> list[int]:
+def places_of_trained(network: keras.Model) -> list[int]:
     """Where, among a network's variables, those are that are trained."""
     places = {id(variable): i for i, variable in enumerate(network.variables)}
     return [places[id(variable)] for variable in network.trainable_variables]

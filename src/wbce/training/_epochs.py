@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wbce._backend import keras, tf
 from wbce.networks import members_of
 from wbce.training._callbacks import DivergenceCheck, MemberScores, ValidationScore
-from wbce.training._compiled import CompiledLoss, CompiledTraining
+from wbce.training._compiled import CompiledLoss, CompiledTraining, places_of_trained
 from wbce.training._order import RowOrder
 
 # Epochs that nobody looks at run together, as long as their row numbers fit into 16 MiB.
@@ -243,9 +243,7 @@ class Slots:
     @classmethod
     def of(cls, network: keras.Model, values: list[NDArray[Any]]) -> Slots:
         """Slots as a training left them."""
-        places = {id(variable): i for i, variable in enumerate(network.variables)}
-        trained = [places[id(variable)] for variable in network.trainable_variables]
-        return cls(values, trained, int(network.optimizer.iterations))
+        return cls(values, places_of_trained(network), int(network.optimizer.iterations))
 
     def restore(self, network: keras.Model) -> None:
         """Give them to the network's optimizer, unless it has been trained or replaced since."""

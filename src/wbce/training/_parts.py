@@ -70,20 +70,17 @@ class Parts:
         self._all = resource_variables(network.variables)
         self._of_members = resource_variables(variables_of_members(network))
         self._divided = [*self._of_members, *resource_variables(network.optimizer.variables)]
-        self._shares = [self._divided]
+        self._shares = [[variable] for variable in self._divided]  # of each variable
         if n_parts > 1:
-            values = [self._split(variable) for variable in self._divided]
-            self._shares = [
-                [tf.Variable(value) for value in of_part] for of_part in zip(*values, strict=True)
-            ]
+            self._shares = [[tf.Variable(v) for v in self._split(own)] for own in self._divided]
 
     def variables(self) -> list[tuple[list[Any], list[Any]]]:
         """For every part the network's variables and the optimizer's."""
         n_own = len(self._of_members)
         parts = []
-        for share in self._shares:
-            stand_in = dict(zip(map(id, self._of_members), share[:n_own], strict=True))
-            parts.append(([stand_in.get(id(v), v) for v in self._all], share[n_own:]))
+        for own in map(list, zip(*self._shares, strict=True)):
+            stand_in = dict(zip(map(id, self._of_members), own[:n_own], strict=True))
+            parts.append(([stand_in.get(id(v), v) for v in self._all], own[n_own:]))
         return parts
 
     def run(self, train: Callable[[int], Result]) -> list[Result]:
@@ -91,24 +88,24 @@ class Parts:
         if self._n_parts == 1:
             return [train(0)]
         if self._others_look:
-            for variable, *shares in zip(self._divided, *self._shares, strict=True):
+            for variable, shares in zip(self._divided, self._shares, strict=True):
                 for share, value in zip(shares, self._split(variable), strict=True):
                     share.assign(value)
         with ThreadPoolExecutor(min(self._n_parts, cpu_count())) as pool:
             results = list(pool.map(train, range(self._n_parts)))
-        self._join(self._divided if self._others_look else self._of_members)
+        self._join(0, len(self._divided) if self._others_look else len(self._of_members))
         return results
 
     def finish(self) -> None:
         """Bring the optimizer's variables up to date."""
         if not self._others_look:
-            self._join(self._divided[len(self._of_members) :], len(self._of_members))
+            self._join(len(self._of_members), len(self._divided))
 
-    def _join(self, variables: list[Any], first: int = 0) -> None:
-        """Give variables, of which the first has a number, the values of their shares."""
+    def _join(self, start: int, stop: int) -> None:
+        """Give some of the variables the values of their shares."""
         if self._n_parts > 1:
-            for i, variable in enumerate(variables, first):
-                variable.assign(joined([share[i] for share in self._shares]))
+            for i in range(start, stop):
+                self._divided[i].assign(joined(self._shares[i]))
 
     def _split(self, variable: Any) -> list[Any]:
         return (
