@@ -9,7 +9,13 @@ from wbce.networks._built_in import (
     build_linear,
     build_mlp,
 )
-from wbce.networks._inputs import InputColumns, OffsetRemover, after_columns, columns_made_once
+from wbce.networks._inputs import (
+    InputColumns,
+    OffsetRemover,
+    after_columns,
+    columns_in_numpy,
+    columns_made_once,
+)
 from wbce.networks._members import (
     MemberDense,
     Mixture,
@@ -34,6 +40,7 @@ __all__ = [
     "build_ensemble",
     "build_linear",
     "build_mlp",
+    "columns_in_numpy",
     "columns_made_once",
     "divided_rows",
     "members_of",

@@ -123,29 +123,11 @@ class InputColumns(keras.layers.Layer):
             parts.append(ops.cast(ops.equal(inputs[..., column : column + 1], levels), x.dtype))
         return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
 
-    def in_numpy(self) -> tuple[Callable[..., Float32], tuple[Any, ...]]:
-        """The layer in NumPy: a function of float32 rows and of the values of variables; these."""
-        numbers, missing = self.numbers, self.missing
-        all_numbers = len(numbers) == len(self.n_categories)
-        levels = [(i, np.arange(self.n_categories[i], dtype=np.float32)) for i in self.categories]
-
-        def step(inputs: Float32, mean: Float32, scale: Float32, *ranks: Float32) -> Float32:
-            values = inputs if all_numbers else inputs[..., numbers]
-            with np.errstate(over="ignore"):  # what overflows is clipped
-                x = (values - mean) * scale
-            x = np.where(
-                np.isnan(x), np.float32(0), np.clip(x, np.float32(-1e18), np.float32(1e18))
-            )
-            parts = [x / np.sqrt(1 + np.square(x / 3))] if numbers else []
-            if numbers and ranks:
-                parts.append(_normal_scores(values, *ranks))
-            if missing:
-                parts.append(np.isnan(inputs[..., missing]).astype(np.float32))
-            parts += [(inputs[..., i : i + 1] == some).astype(np.float32) for i, some in levels]
-            return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
-
-        ranks = (self.knots, self.scores) if self.n_knots else ()
-        return step, (self.mean, self.scale, *ranks)
+    @property
+    def fitted(self) -> list[Any]:
+        """What `fit` finds, as variables: mean, scale, and knots and their scores if any."""
+        ranks = [self.knots, self.scores] if self.n_knots else []
+        return [self.mean, self.scale, *ranks]
 
     def _normal_scores(self, numbers: Any) -> Any:
         x = ops.expand_dims(ops.clip(numbers, -_FAR, _FAR), -1)
@@ -205,13 +187,38 @@ def columns_made_once(
     shape = len(X), int(first.output.shape[-1])
     if 4 * shape[0] * shape[1] > _AT_MOST or not _is_chain(network):
         return X, None
-    step, variables = first.in_numpy()
-    values = [variable.numpy() for variable in variables]
+    step = columns_in_numpy(first.n_categories, first.may_miss)
+    values = [variable.numpy() for variable in first.fitted]
     rows = aligned_empty(shape, np.float32)
     for start in range(0, len(X), _ROWS_AT_ONCE):
         some = slice(start, start + _ROWS_AT_ONCE)
         rows[some] = step(X[some].astype(np.float32), *values)
     return rows, first
+
+
+def columns_in_numpy(
+    n_categories: Sequence[int], may_miss: Sequence[bool]
+) -> Callable[..., Float32]:
+    """`InputColumns` in NumPy: a function of float32 rows and of the values of what was fitted."""
+    numbers = [i for i, n in enumerate(n_categories) if not n]
+    missing = [i for i, m in enumerate(may_miss) if m]
+    all_numbers = len(numbers) == len(n_categories)
+    levels = [(i, np.arange(n, dtype=np.float32)) for i, n in enumerate(n_categories) if n]
+
+    def step(inputs: Float32, mean: Float32, scale: Float32, *ranks: Float32) -> Float32:
+        values = inputs if all_numbers else inputs[..., numbers]
+        with np.errstate(over="ignore"):  # what overflows is clipped
+            x = (values - mean) * scale
+        x = np.where(np.isnan(x), np.float32(0), np.clip(x, np.float32(-1e18), np.float32(1e18)))
+        parts = [x / np.sqrt(1 + np.square(x / 3))] if numbers else []
+        if numbers and ranks:
+            parts.append(_normal_scores(values, *ranks))
+        if missing:
+            parts.append(np.isnan(inputs[..., missing]).astype(np.float32))
+        parts += [(inputs[..., i : i + 1] == some).astype(np.float32) for i, some in levels]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+
+    return step
 
 
 def after_columns(network: keras.Model, layer: InputColumns) -> Callable[[Any], Any]:
