@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from wbce._numbers import as_numbers, is_number
+
 
 def checked_number(
     name: str, value: Any, allowed: str, holds: Callable[[float], bool] | None = None
@@ -19,8 +21,7 @@ def checked_number(
     ValueError
         If it is no finite number, or ``holds`` says no.
     """
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not (number and np.isfinite(value) and (holds is None or holds(value))):
+    if not (is_number(value) and (holds is None or holds(value))):
         raise ValueError(f"{name}={value!r} is not allowed: pass {allowed}.")
     return float(value)
 
@@ -39,12 +40,13 @@ def checked_numbers(
     ------
     ValueError
     """
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        array = np.full((), np.nan)
-    strange = isinstance(values, str | bool) or array.ndim not in shapes or array.size == 0
-    if strange or not (np.isfinite(array).all() and np.all(holds(array))):
+    array = None if isinstance(values, bool | np.bool_) else as_numbers(values)
+    if (
+        array is None
+        or array.ndim not in shapes
+        or array.size == 0
+        or not (np.isfinite(array).all() and np.all(holds(array)))
+    ):
         raise ValueError(f"{name}={values!r} is not allowed: pass {allowed}.")
     return array.tolist()
 
@@ -67,6 +69,21 @@ def checked_flags(from_logits: Any, multi_label: Any) -> tuple[bool | None, bool
             "labels that do not exclude each other, False if they are classes."
         )
     return None if from_logits is None else bool(from_logits), bool(multi_label)
+
+
+def checked_reduction(reduction: Any) -> str | None:
+    """Check that it is a name, which Keras then checks.
+
+    Raises
+    ------
+    ValueError
+    """
+    if reduction is not None and not isinstance(reduction, str):
+        raise ValueError(
+            f"reduction={reduction!r} is not allowed: pass 'sum_over_batch_size', 'sum', or None "
+            "for a loss a row."
+        )
+    return reduction
 
 
 def checked_weights(
