@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_NOT_NUMBERS = (bool, np.timedelta64)  # which Python and NumPy count among the whole numbers
+
 
 def is_number(value: Any) -> bool:
     """Whether a value is one finite real number, and no truth value."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+    if isinstance(value, _NOT_NUMBERS) or not isinstance(
+        value, int | float | np.integer | np.floating
+    ):
         return False
     try:
         return math.isfinite(value)
@@ -21,7 +25,7 @@ def is_number(value: Any) -> bool:
 
 def is_whole(value: Any) -> bool:
     """Whether a value is one whole number, and no truth value."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return isinstance(value, int | np.integer) and not isinstance(value, _NOT_NUMBERS)
 
 
 def as_numbers(values: Any) -> NDArray[np.float64] | None:

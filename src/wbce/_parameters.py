@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -19,6 +20,7 @@ from wbce.networks import BUILT_IN
 from wbce.validation import check_threshold_cv, check_validation_split
 
 _TUNED = ("auto", "exact")
+_NEVER_NONE = [f"optimizer__{n}" for n in ("learning_rate", "beta_1", "beta_2", "momentum", "rho")]
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -166,10 +168,14 @@ def _check_random_state(random_state: Any) -> None:
 def _check_optimizer_numbers(estimator: Any) -> None:
     """Check the numbers among the optimizer's arguments; Keras takes them as they are."""
     for name, value in vars(estimator).items():
-        is_one = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-        if name.startswith("optimizer__") and is_one:
-            if not is_number(value) or not -_LARGEST <= float(value) <= _LARGEST:
-                raise ValueError(f"{name}={shortened(value)} is not allowed: pass a finite number.")
+        if not name.startswith("optimizer__") or name == "optimizer__name":
+            continue
+        switched_off = value is None and name not in _NEVER_NONE
+        if switched_off or isinstance(value, bool | Mapping) or callable(value):
+            continue  # the last two are flags and schedules
+        number = as_numbers(value)
+        if number is None or number.shape or not abs(number) <= _LARGEST:
+            raise ValueError(f"{name}={shortened(value)} is not allowed: pass a finite number.")
 
 
 def check_count(name: str, value: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from sklearn.utils.validation import check_array, check_consistent_length
+from sklearn.utils.validation import check_array
 
 from wbce._numbers import as_numbers
 
@@ -177,6 +177,10 @@ def _as_array(name: str, values: Any) -> NDArray[Any]:
 
 def _check_can_be_told_apart(name: str, values: NDArray[Any]) -> None:
     """Check that there are no missing values, and no kinds that cannot be sorted together."""
+    if values.dtype.kind in "cV":
+        raise ValueError(
+            f"{name} has the type {values.dtype}, which is none of labels. Pass strings or numbers."
+        )
     if values.dtype.kind in "Mm":
         missing = np.isnat(values)
     elif values.dtype.kind == "O":
@@ -236,13 +240,16 @@ def check_sample_weight(
         )
     if weights.ndim == 0:
         weights = np.full(len(X), weights)
+    if weights.ndim == 1 and len(weights) != len(X):
+        raise ValueError(
+            f"{name} and X have inconsistent numbers of samples: {len(weights)} and {len(X)}."
+        )
     weights = check_array(weights, ensure_2d=False, allow_nd=True, input_name=name)
     if weights.ndim != 1:
         raise ValueError(
             f"Sample weights must be 1D array or scalar: {name} has shape {weights.shape}, and "
             f"one weight for each of the {len(X)} rows is expected."
         )
-    check_consistent_length(X, weights)
     if (weights < 0).any():
         raise ValueError(
             f"{name} has {int((weights < 0).sum())} negative values (the least is "

@@ -757,7 +757,14 @@ class WeightedKerasClassifier(FitSteps):
 
     def _logits_of(self, X: NDArray[Any]) -> NDArray[np.float64]:
         """Logits of rows that are validated."""
-        return self._traced_logits()(self._encode(X))
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = self._traced_logits()(self._encode(X))
+        if not np.isfinite(z).all():
+            raise ValueError(
+                "The network's output for these rows of X is not a finite number: their values, of "
+                f"up to {np.nanmax(np.abs(X)):g}, overflow in it. Rescale or clip them."
+            )
+        return z
 
     def _traced_logits(self) -> LogitFunction:
         function = self._logit_function
@@ -776,7 +783,8 @@ class WeightedKerasClassifier(FitSteps):
         check_keras_arguments(arguments)
         arguments = dict(arguments)
         size = arguments.get("batch_size", getattr(self, "predict__batch_size", self.batch_size))
-        arguments["batch_size"] = 1024 if size == "auto" else batch_size_for(len(X), size)
+        auto = isinstance(size, str) and size == "auto"
+        arguments["batch_size"] = 1024 if auto else batch_size_for(len(X), size)
         return self._keras_predict(X, arguments)
 
     def _shown_scores(self, z: NDArray[np.float64], prior: Any) -> NDArray[np.float64]:

@@ -337,6 +337,10 @@ def _folds_of(n: int, X: Any, codes: Any, groups: Any, seed: int) -> list[Split]
     if groups is not None:  # of any kind, to splitters numbers
         groups = np.unique(groups, return_inverse=True)[1]
     n_groups = n if groups is None else len(np.unique(groups))
+    if n > len(X):
+        raise CannotSplitError(
+            f"threshold_cv={n} is more than the {len(X)} rows: pass fewer folds."
+        )
     if n_groups < n:
         raise CannotSplitError(
             f"There are {n_groups} groups, and {n} folds need as many to keep each group's rows "

@@ -45,7 +45,8 @@ def check_keras_arguments(given: Mapping[str, Any]) -> None:
 
 
 def _check(name: str, value: Any, holds: Callable[[Any], bool], allowed: str) -> None:
-    if value is not None and not holds(value):
+    may_be_none = name != "initial_epoch"
+    if not (value is None and may_be_none) and not holds(value):
         raise ValueError(f"{name}={shortened(value)} is not allowed: pass {allowed}.")
 
 

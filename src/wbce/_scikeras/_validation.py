@@ -92,7 +92,8 @@ class Validation(KerasClassifier):
                     ensure_all_finite=finite,
                 )
                 if X.dtype.kind == "O":  # a frame with a categorical column
-                    X = check_array(X.astype(np.float64), allow_nd=True, ensure_all_finite=finite)
+                    X = X.astype(np.float64)
+                    X = check_array(X, allow_nd=True, ensure_all_finite=finite, input_name="X")
         except (ValueError, TypeError, OverflowError) as error:
             raise _about_X(error) from error
         if 0 in X.shape[1:]:
@@ -199,12 +200,14 @@ class Validation(KerasClassifier):
             )
         return y
 
-    def _check_labels_are_known(self, y: NDArray[Any], name: str = "y") -> None:
-        """Check that there are no labels but those of the fit."""
+    def _check_labels_are_known(
+        self, y: NDArray[Any], name: str = "y", of: str = "the fit"
+    ) -> None:
+        """Check that there are no labels but those of the fit, or those announced."""
         unknown = sorted(set(y.ravel().tolist()) - set(self.classes_.tolist()), key=str)
         if unknown:
             raise ValueError(
-                f"{name} has labels that the fit did not have: {unknown}. It had "
+                f"{name} has labels that {of} did not have: {unknown}. The labels are "
                 f"{self.classes_.tolist()}."
             )
 
@@ -217,7 +220,7 @@ class Validation(KerasClassifier):
 
     def _fit_encoders(self, X: Any, y: Any) -> None:
         if self.classes_ is not None and self.target_type_ in ("binary", "multiclass"):
-            self._check_labels_are_known(y)
+            self._check_labels_are_known(y, of="classes")
         for encoder, values in (("target_encoder", y), ("feature_encoder", X)):
             fitted = getattr(self, encoder).fit(values)
             setattr(self, f"{encoder}_", fitted)
@@ -252,7 +255,7 @@ def _about_X(error: Exception) -> Exception:
         )
     if isinstance(error, OverflowError):
         return ValueError(f"X has a number that is too large ({said}).")
-    if "float()" in said or "fill value" in said or "array element" in said:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        return kind(f"X is not a table of numbers ({said}).")
-    return error
+    if any(word in said for word in ("X ", "Found array", "Expected 2D", "eature names")):
+        return error
+    kind = TypeError if isinstance(error, TypeError) else ValueError
+    return kind(f"X is not a table of numbers ({said}).")

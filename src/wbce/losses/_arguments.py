@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 
 from wbce._numbers import as_numbers, is_number
 
+_LARGEST = 1e30
+
 
 def checked_number(
     name: str, value: Any, allowed: str, holds: Callable[[float], bool] | None = None
@@ -23,6 +25,7 @@ def checked_number(
     """
     if not (is_number(value) and (holds is None or holds(value))):
         raise ValueError(f"{name}={value!r} is not allowed: pass {allowed}.")
+    _check_size(name, value, float(value))
     return float(value)
 
 
@@ -48,7 +51,16 @@ def checked_numbers(
         or not (np.isfinite(array).all() and np.all(holds(array)))
     ):
         raise ValueError(f"{name}={values!r} is not allowed: pass {allowed}.")
+    _check_size(name, values, array)
     return array.tolist()
+
+
+def _check_size(name: str, said: Any, numbers: Any) -> None:
+    if np.abs(numbers).max() > _LARGEST:
+        raise ValueError(
+            f"{name}={said!r} is not allowed: a loss is computed in float32, and with numbers "
+            f"beyond {_LARGEST:g} it is none."
+        )
 
 
 def checked_flags(from_logits: Any, multi_label: Any) -> tuple[bool | None, bool]:
@@ -71,8 +83,8 @@ def checked_flags(from_logits: Any, multi_label: Any) -> tuple[bool | None, bool
     return None if from_logits is None else bool(from_logits), bool(multi_label)
 
 
-def checked_reduction(reduction: Any) -> str | None:
-    """Check that it is a name, which Keras then checks.
+def check_keras_names(reduction: Any, name: Any) -> None:
+    """Check that these are names, or None; Keras checks which.
 
     Raises
     ------
@@ -83,7 +95,8 @@ def checked_reduction(reduction: Any) -> str | None:
             f"reduction={reduction!r} is not allowed: pass 'sum_over_batch_size', 'sum', or None "
             "for a loss a row."
         )
-    return reduction
+    if name is not None and not isinstance(name, str):
+        raise ValueError(f"name={name!r} is not allowed: pass a string, or None.")
 
 
 def checked_weights(
