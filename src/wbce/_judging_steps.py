@@ -68,7 +68,8 @@ class JudgingSteps(DecisionSteps):
         except (TypeError, ValueError) as error:
             if names[0] == "y":
                 raise
-            raise type(error)(f"Of the rows passed as X_val and y_val: {error}") from error
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"Of the rows passed as X_val and y_val: {error}") from error
         population = check_sample_weight(passed[2], X, names[1])
         kept = population > 0
         X, y, population = X[kept], y[kept], population[kept]

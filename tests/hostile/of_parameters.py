@@ -224,7 +224,8 @@ def unknown_parameters(name, value, by):
         return "TypeError"
     model = clf()
     act = clf if by == "constructor" else model.set_params
-    how = ending(lambda: act(**{name: value}), about=(name,), estimator=model, inputs=[value])
+    about = (name, repr(name)[1:-1])
+    how = ending(lambda: act(**{name: value}), about=about, estimator=model, inputs=[value])
     assert how != "correct"
     return how
 
