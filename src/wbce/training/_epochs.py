@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbce._backend import keras, tf
+from wbce._storable import storable
 from wbce.networks import members_of
 from wbce.training._callbacks import DivergenceCheck, MemberScores, ValidationScore
 from wbce.training._compiled import CompiledLoss, CompiledTraining, places_of_trained
@@ -223,6 +224,7 @@ class NetworkTraining:
         return max(1, min(_ROW_NUMBERS_AT_ONCE // n_rows, _WORK_AT_ONCE // self._work))
 
 
+@storable("optimizer slots")
 @dataclass(frozen=True)
 class Slots:
     """An optimizer's slots beside it.

@@ -1,0 +1,19 @@
+"""Stored estimators: data and arrays, code of the user's by value, or a file that runs none."""
+
+from wbce.persistence._code import MissingFunction, PackedFunction
+from wbce.persistence._codec import KIND, LAZY, decode, encode
+from wbce.persistence._network import copy_network, network_data
+from wbce.persistence._versions import attributes_of, state_of
+
+__all__ = [
+    "KIND",
+    "LAZY",
+    "MissingFunction",
+    "PackedFunction",
+    "attributes_of",
+    "copy_network",
+    "decode",
+    "encode",
+    "network_data",
+    "state_of",
+]
