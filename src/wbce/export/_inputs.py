@@ -60,8 +60,8 @@ def check_exportable(estimator: Any) -> None:
     """
     if not isinstance(estimator, WeightedKerasClassifier):
         raise TypeError(
-            f"Only a WeightedKerasClassifier can be exported, or to ONNX a Pipeline that ends in "
-            f"one; got {type(estimator).__name__}."
+            "Only a WeightedKerasClassifier can be exported, or to ONNX a Pipeline that ends in "
+            f"one; got {type(estimator).__name__}. Of a search pass best_estimator_."
         )
     check_is_fitted(estimator, "model_")
     if estimator._posterior is None:
@@ -106,20 +106,17 @@ def inputs_of(estimator: Any) -> Inputs:
     columns = None
     if frame is not None and frame.categorical:
         columns = {
-            str(name): _categories(frame._encoders[name]) if name in frame._encoders else None
+            str(name): _categories(frame._codes[name]) if name in frame._codes else None
             for name in frame.names
         }
     given = taken if offset is None else "float64"
     return Inputs(tuple(sample.shape[1:]), given, taken, offset, columns)
 
 
-def _categories(encoder: Any) -> Categories:
-    known = [v for v in encoder.categories_[0] if not (isinstance(v, float) and np.isnan(v))]
-    if not known:  # all were missing, as is everything
+def _categories(codes: dict[Any, int]) -> Categories:
+    if not codes:  # all were missing, as is everything
         return Categories(np.array([""], dtype=object), np.full(1, np.nan, dtype=np.float32))
-    values = np.array(known, dtype=object)
-    numbers = encoder.transform(values[:, np.newaxis])[:, 0]
-    return Categories(_typed(known), numbers.astype(np.float32))
+    return Categories(_typed(list(codes)), np.array(list(codes.values()), dtype=np.float32))
 
 
 def _typed(known: list[Any]) -> NDArray[Any]:

@@ -69,8 +69,8 @@ def add_classifier(
     """From rows to labels and probabilities."""
     if takes.offset is not None:
         rows = graph.cast(rows, DOUBLE) - graph.constant(takes.offset)
-    z = _logits(graph, estimator, takes, graph.cast(rows, _TYPES[takes.taken]))
-    if after.kind == "binary" and estimator._logit_function.n_outputs == 2:
+    z, n_outputs = _logits(graph, estimator, takes, graph.cast(rows, _TYPES[takes.taken]))
+    if after.kind == "binary" and n_outputs == 2:
         z = graph.part(z, 1, 1, 2) - graph.part(z, 1, 0, 1)
     posterior = scores(after.posterior, z, graph)
     shown = posterior if after.shown is after.posterior else scores(after.shown, z, graph)
@@ -81,14 +81,13 @@ def add_classifier(
     return graph.take(graph.array(after.labels), label), proba
 
 
-def _logits(graph: Graph, estimator: Any, takes: Inputs, rows: Value) -> Value:
-    """The network: its steps where they are known, else by tf2onnx."""
-    estimator._trace_logits()
+def _logits(graph: Graph, estimator: Any, takes: Inputs, rows: Value) -> tuple[Value, int]:
+    """The network, and how many outputs it has: its known steps, or else by tf2onnx."""
     network = estimator.model_
     chain = chain_of(network)
     if chain is not None:
         variables = [np.asarray(variable.numpy()) for variable in network.variables]
-        return chain_logits(graph, chain, variables, rows)
+        return chain_logits(graph, chain, variables, rows), chain.n_outputs
     try:
         import tf2onnx
     except ImportError as error:
@@ -98,7 +97,8 @@ def _logits(graph: Graph, estimator: Any, takes: Inputs, rows: Value) -> Value:
             "pip install tf2onnx. to_saved_model and to_litert do without."
         ) from error
     spec = tf.TensorSpec((None, *takes.shape), tf.as_dtype(takes.taken), name="X")
-    function = tf.function(Logits(estimator, spec.dtype), autograph=False, input_signature=[spec])
+    logits = Logits(estimator, spec.dtype)
+    function = tf.function(logits, autograph=False, input_signature=[spec])
     made, _ = tf2onnx.convert.from_function(function, [spec], opset=graph.opset)
     unknown = sorted({n.op_type for n in made.graph.node if not onnx.defs.has(n.op_type, n.domain)})
     if unknown:
@@ -106,7 +106,7 @@ def _logits(graph: Graph, estimator: Any, takes: Inputs, rows: Value) -> Value:
             f"tf2onnx {tf2onnx.__version__} has no form for TensorFlow's operations {unknown}, "
             "which this network has. Use other layers or activations, or to_saved_model."
         )
-    return graph.cast(graph.graft(made, rows), DOUBLE)
+    return graph.cast(graph.graft(made, rows), DOUBLE), logits.n_outputs
 
 
 def _label_type(after: AfterLogits) -> int:

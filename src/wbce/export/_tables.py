@@ -61,7 +61,10 @@ class Table:
 
 
 def table_by_corners(function: Callable[[Float64], Float64], corners: Float64) -> Table:
-    """The table of a function that is straight lines between known corners."""
+    """The table of a function that is straight lines between known corners, and beyond."""
+    if len(corners) == 1:
+        slopes = function(np.ones(1)) - function(np.zeros(1))
+        return Table(np.zeros(0), np.zeros(1), function(np.zeros(1)), slopes)
     x = np.concatenate([corners[:1] - 1, corners, corners[-1:] + 1])
     return _through(x, function(x))
 

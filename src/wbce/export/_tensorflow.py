@@ -123,13 +123,20 @@ class Logits(tf.Module):
     estimator : WeightedKerasClassifier
     dtype : tf.DType
         What the network takes.
+
+    Attributes
+    ----------
+    n_outputs : int
+        Columns of the logits.
     """
 
     def __init__(self, estimator: Any, dtype: tf.DType) -> None:
         super().__init__(name="network")
         network = estimator.model_
         sample, _, output_is_logits, several = estimator._output
-        self._program = _Program(network, sample, [dtype], output_is_logits or None, several)
+        self._program = _Program(network, sample, [dtype], output_is_logits, several)
+        shape = self._program.shape
+        self.n_outputs = 1 if len(shape) == 1 else int(shape[-1])
         self._own = [tf.Variable(v.numpy(), trainable=False) for v in network.variables]
 
     def __call__(self, X: Any) -> Any:
@@ -167,7 +174,7 @@ class _Classifier(tf.Module):
         if self._offset is not None:
             X = X - tf.constant(self._offset)
         z = tf.cast(self._network(tf.cast(X, self._taken)), self._xp.dtype)
-        if self.kind == "binary" and z.shape[1] == 2:
+        if self.kind == "binary" and self._network.n_outputs == 2:
             z = z[:, 1:] - z[:, :1]
         after = self._after
         posterior = scores(after.posterior, z, self._xp)
