@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wbce._archive import ArchiveError
     from wbce._warnings import (
         CalibrationWarning,
         CategoryWarning,
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         ImbalanceWarning,
     )
     from wbce.classifier import WeightedKerasClassifier
+    from wbce.files import load
     from wbce.imbalance import print_imbalance
     from wbce.prior import estimate_prior
     from wbce.tracing import set_trace_cache_size
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ArchiveError",
     "CalibrationWarning",
     "CategoryWarning",
     "ClassWeightWarning",
@@ -31,6 +34,7 @@ __all__ = [
     "WeightedKerasClassifier",
     "estimate_prior",
     "export",
+    "load",
     "losses",
     "print_imbalance",
     "set_trace_cache_size",
@@ -45,6 +49,8 @@ _HOMES = {
     "ImbalanceWarning": "wbce._warnings",
     "estimate_prior": "wbce.prior",
     "print_imbalance": "wbce.imbalance",
+    "ArchiveError": "wbce._archive",
+    "load": "wbce.files",
     "set_trace_cache_size": "wbce.tracing",
 }
 

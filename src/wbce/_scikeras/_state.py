@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,16 @@ from sklearn.utils import check_random_state
 
 from wbce._backend import KerasClassifier
 from wbce.losses import OwnLoss
-from wbce.persistence import KIND, LAZY, attributes_of, decode, encode, network_data, state_of
+from wbce.persistence import (
+    KIND,
+    LAZY,
+    attributes_of,
+    decode,
+    encode,
+    network_data,
+    state_of,
+    write_state,
+)
 
 
 class State(KerasClassifier):
@@ -147,6 +157,32 @@ class State(KerasClassifier):
                     self._as_data = {k: v for k, v in self._as_data.items() if k != name}
             return self.__dict__[name]
         return object.__getattribute__(self, name)  # raises, as a property that failed did
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Store this estimator in a file that runs no code when it is loaded: JSON and arrays.
+
+        A file that is there already is replaced when the new one is complete, and stays if that
+        fails. :func:`wbce.load` loads it. For a Pipeline use joblib, or ``skops.io``.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Its folder must exist. No name or ending is added.
+
+        Raises
+        ------
+        TypeError
+            If the network or a parameter has code in it that is not registered with Keras: a Lambda
+            layer, a layer or loss of your own. The message says how to register it. Functions
+            that only training needs, such as one passed as ``model``, are left out.
+        OSError
+            If the file cannot be written.
+
+        See Also
+        --------
+        wbce.load : what it does with a file of unknown origin.
+        """
+        write_state(path, self.__getstate__())
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters by name.

@@ -2,6 +2,7 @@
 
 from wbce.persistence._code import MissingFunction, PackedFunction
 from wbce.persistence._codec import KIND, LAZY, decode, encode
+from wbce.persistence._file import raise_not_an_estimator, read_state, write_state
 from wbce.persistence._network import copy_network, network_data
 from wbce.persistence._versions import attributes_of, state_of
 
@@ -15,5 +16,8 @@ __all__ = [
     "decode",
     "encode",
     "network_data",
+    "raise_not_an_estimator",
+    "read_state",
     "state_of",
+    "write_state",
 ]

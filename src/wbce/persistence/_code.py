@@ -8,6 +8,8 @@ from typing import Any
 import cloudpickle
 from sklearn.base import BaseEstimator
 
+from wbce._backend import keras
+
 
 class PackedFunction:
     """A function or class, stored by value where its module may be missing when it is loaded."""
@@ -16,13 +18,16 @@ class PackedFunction:
         self.name = getattr(function, "__qualname__", repr(function))
         self.module = getattr(function, "__module__", None)
         self.code = cloudpickle.dumps(function)
+        registered = keras.saving.get_registered_name(function)
+        known = keras.saving.get_registered_object(registered)
+        self.registered = registered if known is function else None
 
     def unpack(self) -> Any:
         """Return the function, or a stand-in that says what is missing when it is called."""
         try:
             return cloudpickle.loads(self.code)
         except (ImportError, AttributeError):
-            return MissingFunction(self)
+            return MissingFunction(self.name, self.module, self)
 
 
 class PackedObject:
@@ -68,18 +73,25 @@ class PackedEncoder:
 
 
 class MissingFunction:
-    """Stands for a function whose module could not be imported where it was unpickled."""
+    """Stands for a function that a file does not hold, or whose module could not be imported.
 
-    def __init__(self, packed: PackedFunction) -> None:
-        self.packed = packed
+    Parameters
+    ----------
+    name, module : str
+    packed : PackedFunction, optional
+        What a pickle holds of it, to be pickled again.
+    """
+
+    def __init__(self, name: str, module: str | None, packed: PackedFunction | None = None) -> None:
+        self.name, self.module, self.packed = str(name), str(module), packed
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Say what is missing."""
         raise RuntimeError(
-            f"The function {self.packed.name!r} of module {self.packed.module!r} was not found "
-            "when this estimator was loaded. The fitted estimator predicts without it; to fit "
-            "again, make the module importable or pass the function with set_params."
+            f"The function {self.name!r} of module {self.module!r} was not found when this "
+            "estimator was loaded. The fitted estimator predicts without it; to fit again, pass "
+            "the function with set_params (or, with a pickle, make the module importable)."
         )
 
     def __repr__(self) -> str:
-        return f"<missing function {self.packed.module}.{self.packed.name}>"
+        return f"<missing function {self.module}.{self.name}>"

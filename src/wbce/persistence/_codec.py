@@ -10,12 +10,13 @@ from __future__ import annotations
 import functools
 import types
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.preprocessing import FunctionTransformer
 
 from wbce._backend import ClassifierLabelEncoder, keras
 from wbce._storable import kinds_by_class, kinds_by_name
@@ -33,6 +34,7 @@ LAZY = {"network", "label encoder"}
 """Kinds that take long to make, and are made when they are first asked for."""
 
 _NARROW = [np.dtype(name) for name in ("uint8", "uint16", "float32")]
+_MOST_BYTES = 2**28
 _OF_KERAS = (
     keras.losses.Loss,
     keras.metrics.Metric,
@@ -59,7 +61,8 @@ def encode(value: Any) -> Any:
     if isinstance(value, keras.Model):
         return {KIND: "network", **network_data(value)}
     if isinstance(value, MissingFunction):
-        return value.packed
+        named = {"name": value.name, "module": value.module, "registered": None}
+        return value.packed or {KIND: "missing function", **named}
     if isinstance(value, types.FunctionType | functools.partial):
         return _encode_function(value)
     if isinstance(value, type):
@@ -67,6 +70,8 @@ def encode(value: Any) -> Any:
         return value if known is None else {KIND: "class", "name": known}
     if type(value) is ClassifierLabelEncoder:
         return _encode_labels(value)
+    if type(value) is FunctionTransformer and value.func is value.inverse_func is None:
+        return {KIND: "identity"}
     if type(value) in kinds_by_class:
         kind = kinds_by_class[type(value)]
         state = {name: encode(held) for name, held in kind.state(value).items()}
@@ -124,7 +129,8 @@ def _encode_array(array: NDArray[Any]) -> Any:
         return {KIND: "items", "dtype": array.dtype.str, "shape": list(array.shape), "items": items}
     if array.dtype.kind not in "biuf" or array.nbytes <= 64:
         return array
-    if not array.any() and not np.signbit(array).any():
+    all_zero = not array.any() and not (array.dtype.kind == "f" and np.signbit(array).any())
+    if all_zero and array.nbytes <= _MOST_BYTES:
         return {KIND: "zeros", "dtype": array.dtype.str, "shape": list(array.shape)}
     for narrow in _NARROW if array.dtype == np.float64 else []:
         with np.errstate(all="ignore"):
@@ -135,10 +141,26 @@ def _encode_array(array: NDArray[Any]) -> Any:
 
 
 def _decode_items(data: dict[str, Any]) -> NDArray[Any]:
-    values = np.empty(len(data["items"]), dtype=np.dtype(data["dtype"]))
+    dtype = np.dtype(data["dtype"])
+    _check_size((len(data["items"]),), dtype)
+    values = np.empty(len(data["items"]), dtype)
     for i, item in enumerate(data["items"]):
         values[i] = decode(item)
     return values.reshape(data["shape"])
+
+
+def _decode_zeros(data: dict[str, Any]) -> NDArray[Any]:
+    _check_size(data["shape"], np.dtype(data["dtype"]))
+    return np.zeros(data["shape"], np.dtype(data["dtype"]))
+
+
+def _check_size(shape: Sequence[int], dtype: np.dtype[Any]) -> None:
+    """Refuse what would take more memory than any stored estimator needs without its data."""
+    n_bytes = dtype.itemsize
+    for length in shape:
+        n_bytes *= length
+    if n_bytes > _MOST_BYTES:
+        raise ValueError(f"an array of shape {tuple(shape)} and type {dtype} is too large")
 
 
 def _decode_random_state(data: dict[str, Any]) -> np.random.RandomState:
@@ -177,6 +199,15 @@ def _encode_function(function: Any) -> Any:
     return PackedFunction(function)
 
 
+def _decode_missing(data: dict[str, Any]) -> Any:
+    """A function that the file does not hold: what is registered by its name, or a stand-in."""
+    if data["registered"] is not None:
+        known = keras.saving.get_registered_object(data["registered"])
+        if known is not None:
+            return known
+    return MissingFunction(data["name"], data["module"])
+
+
 def _encode_labels(encoder: ClassifierLabelEncoder) -> Any:
     """SciKeras' encoder by what it was fitted on: its parts are those of a scikit-learn version."""
     if encoder.classes_ is None:  # several outputs
@@ -199,7 +230,8 @@ def _decode_labels(data: dict[str, Any]) -> ClassifierLabelEncoder:
         shape = (-1, 1) if len(data["y_shape"]) > 1 else -1
         y = np.asarray(classes).astype(y_dtype).reshape(shape)
     else:
-        y = np.eye(len(classes), dtype=y_dtype)
+        y = np.zeros((2, len(classes)), dtype=y_dtype)
+        y[:, 0] = [0, 1]
     encoder.fit(y)
     encoder._target_type, encoder._y_shape = data["target_type"], tuple(data["y_shape"])
     return encoder
@@ -210,14 +242,16 @@ _DECODERS = {
     "dict": lambda data: {decode(key): decode(item) for key, item in data["items"]},
     "dtype": lambda data: np.dtype(data["name"]),
     "float64": lambda data: data["values"].astype(np.float64),
+    "identity": lambda data: FunctionTransformer(),
     "items": _decode_items,
     "keras": _decode_keras,
     "label encoder": _decode_labels,
     "lists": lambda data: defaultdict(list, decode(data["items"])),
+    "missing function": _decode_missing,
     "network": network_of,
     "random state": _decode_random_state,
     "scalar": lambda data: np.dtype(data["dtype"]).type(data["value"]),
     "set": lambda data: {decode(item) for item in data["items"]},
     "tuple": lambda data: tuple(decode(item) for item in data["items"]),
-    "zeros": lambda data: np.zeros(data["shape"], np.dtype(data["dtype"])),
+    "zeros": _decode_zeros,
 }

@@ -31,7 +31,14 @@ _LAYERS = """
     UpSampling1D UpSampling2D UpSampling3D
 """
 
-_PLAIN = {"__tuple__", "__numpy__", "__tensor__", "__slice__", "__ellipsis__"}
+_PLAIN = {
+    "__ellipsis__",
+    "__keras_tensor__",
+    "__numpy__",
+    "__slice__",
+    "__tensor__",
+    "__tuple__",
+}
 _HOW = (
     "Register the class with @keras.saving.register_keras_serializable() where the file is saved, "
     "and where it is loaded, before that; or store the estimator with pickle or joblib, which is "

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import types
 from dataclasses import asdict
 from typing import Any
 
-from wbce._backend import keras
+from wbce._backend import global_state, keras
 from wbce.inference._chain import chain_of
 from wbce.persistence._code import MissingFunction, PackedConfig, PackedFunction
 from wbce.persistence._keras_config import check_config, is_users
@@ -63,16 +64,17 @@ def network_of(data: dict[str, Any], strict: bool = False) -> keras.Model:
     A network whose loss, metrics or optimizer are not to be had here stays uncompiled: it
     predicts, and is compiled anew before it trains. With ``strict`` that is an error.
     """
-    configs, custom = data["configs"], {}
-    runs_code = isinstance(configs, PackedConfig)
-    if runs_code:
-        configs, custom = configs.configs, _custom_objects(configs.code)
+    packed, custom = data["configs"], {}
+    if isinstance(packed, PackedConfig):
+        configs, custom = copy.deepcopy(packed.configs), _custom_objects(packed.code)
+        network = keras.saving.deserialize_keras_object(
+            configs["network"], custom_objects=custom, safe_mode=False
+        )
+        _assign(network.variables, data["variables"])
     else:
-        check_config(configs)
-    network = keras.saving.deserialize_keras_object(
-        configs["network"], custom_objects=custom, safe_mode=not runs_code
-    )
-    _assign(network.variables, data["variables"])
+        check_config(packed)
+        configs = copy.deepcopy(packed)  # Keras takes them apart
+        network = _built(configs["network"], data["variables"])
     if configs["compile"] is not None:
         try:
             with keras.saving.custom_object_scope(custom):
@@ -92,6 +94,28 @@ def network_of(data: dict[str, Any], strict: bool = False) -> keras.Model:
 def copy_network(network: keras.Model) -> keras.Model:
     """Copy a network with its weights, compilation and optimizer state."""
     return network_of(network_data(network), strict=True)
+
+
+def _built(config: dict[str, Any], values: list[Any]) -> keras.Model:
+    """Build a network whose variables are made of the values, if they have their shapes.
+
+    A configuration can ask for variables of any size: none is made before that is known.
+    """
+    others = list(_unmade_variables())
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            network = keras.saving.deserialize_keras_object(config, safe_mode=True)
+        if values:  # else it was never built
+            _check_shapes(network.variables, values)
+            for variable, value in zip(network.variables, values, strict=True):
+                variable._initialize(value)
+    finally:
+        global_state.set_global_attribute("uninitialized_variables", others)
+    return network
+
+
+def _unmade_variables() -> list[Any]:
+    return global_state.get_global_attribute("uninitialized_variables") or []
 
 
 def _is_harmless(config: Any) -> bool:
@@ -148,10 +172,15 @@ def _tree_values(nested: Any) -> list[Any]:
 def _assign(variables: list[Any], values: list[Any]) -> None:
     if not values:  # never built, never called
         return
-    if len(variables) != len(values):
-        raise ValueError(
-            f"The stored network has {len(values)} variables, the rebuilt one {len(variables)}: "
-            "its class's get_config does not describe it completely."
-        )
+    _check_shapes(variables, values)
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
+
+
+def _check_shapes(variables: list[Any], values: list[Any]) -> None:
+    shapes, stored = ([tuple(some.shape) for some in both] for both in (variables, values))
+    if shapes != stored:
+        raise ValueError(
+            f"The stored network has variables of the shapes {stored}, the rebuilt one {shapes}: "
+            "its class's get_config does not describe it completely, or the file was changed."
+        )
