@@ -58,7 +58,8 @@ def to_onnx(
     ValueError
         For what cannot be exported: a Keras loss without a posterior on targets that are no
         classes; a posterior of several classes without a closed form; networks with several
-        inputs; a ``feature_encoder`` of one's own.
+        inputs; a ``feature_encoder`` of one's own; steps of a Pipeline that onnxruntime cannot
+        run.
 
     Notes
     -----
@@ -105,7 +106,25 @@ def _pipeline(pipeline: Pipeline, X: Any, target_opset: int) -> Any:
     with _installed():
         from wbce.export._graph import check_opset
         from wbce.export._skl2onnx import pipeline_model
-    return pipeline_model(pipeline, X, check_opset(target_opset))
+    model = pipeline_model(pipeline, X, check_opset(target_opset))
+    _check_that_it_runs(model)
+    return model
+
+
+def _check_that_it_runs(model: Any) -> None:
+    """Raise if onnxruntime lacks an operator that another step of the Pipeline became."""
+    try:
+        import onnxruntime
+    except ImportError:
+        return
+    try:
+        onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    except Exception as error:  # it has classes of its own, from C++
+        raise ValueError(
+            f"onnxruntime {onnxruntime.__version__} cannot run what skl2onnx made of this "
+            f"Pipeline: {error}. Some of scikit-learn's steps have no form for float64: pass "
+            "X.astype('float32')."
+        ) from error
 
 
 @contextmanager
