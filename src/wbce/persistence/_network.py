@@ -7,6 +7,8 @@ import types
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from wbce._backend import global_state, keras
 from wbce.inference._chain import chain_of
 from wbce.persistence._code import MissingFunction, PackedConfig, PackedFunction
@@ -50,10 +52,10 @@ def network_data(network: keras.Model, with_optimizer_state: bool = True) -> dic
     code = {**_custom_classes(network), **_custom_functions(network)}
     return {
         "configs": PackedConfig(configs, code) if code or not _is_harmless(configs) else configs,
-        "variables": [variable.numpy() for variable in network.variables],
+        "variables": [np.asarray(variable) for variable in network.variables],
         "optimizer_variables": None
         if optimizer is None
-        else [v.numpy() for v in optimizer.variables],
+        else [np.asarray(v) for v in optimizer.variables],
         "chain": None if chain is None else asdict(chain),
     }
 
