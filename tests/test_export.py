@@ -1,6 +1,7 @@
 """Exports: what a server says of rows is what the estimator says."""
 
 import os
+import pickle
 import sys
 import warnings
 from functools import cache
@@ -21,15 +22,16 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from conftest import table
 from wbce import WeightedKerasClassifier, losses
-from wbce.export import to_litert, to_onnx, to_saved_model
+from wbce.export import rows_as_inputs, to_litert, to_onnx, to_saved_model
 from wbce.export._graph import Graph
 from wbce.export._maps import after_logits
 from wbce.export._scores import NumpyOperations, codes, probabilities, scores
 from wbce.export._tables import TOLERANCE, table_of
+from wbce.export._to_onnx import _check_with_rows
 
 COSTS = [[0, 1, 5], [2, 0, 3], [9, 1, 0]]
 LOGITS = np.concatenate([np.linspace(-40, 40, 4001), np.linspace(-1e3, 1e3, 401)])
@@ -47,18 +49,6 @@ def run(model, feed):
     )
     assert [output.name for output in session.get_outputs()] == ["label", "probabilities"]
     return session.run(None, feed)
-
-
-def feed_of(frame):
-    """A frame's columns as a server would send them."""
-    return {
-        str(name): (
-            frame[[name]].to_numpy()
-            if frame[name].dtype.kind in "bif"
-            else frame[[name]].astype(object).fillna("").to_numpy()
-        )
-        for name in frame
-    }
 
 
 def assert_agrees(estimator, X, label, proba, atol=1e-5, sure_share=0.9):
@@ -270,19 +260,34 @@ def test_chains_of_layers_need_no_tensorflow_to_be_turned(activations, monkeypat
     assert_agrees(estimator, X, *run(to_onnx(estimator), {"X": X}))
 
 
-def test_other_networks_go_through_tf2onnx(cancer):
+@pytest.mark.parametrize("activation", ["silu", "gelu"])
+def test_other_networks_go_through_tf2onnx(activation, cancer):
     X, y = cancer
-    pipeline = make_pipeline(StandardScaler(), clf(wide_and_deep, loss="focal")).fit(X, y)
+    estimator = clf(wide_and_deep, loss="focal", model__activation=activation)
+    pipeline = make_pipeline(StandardScaler(), estimator).fit(X, y)
     assert_agrees(pipeline, X, *run(to_onnx(pipeline, X), {"X": X}))
-    estimator, X = pipeline[-1], pipeline[0].transform(X).astype(np.float32)
-    assert_agrees(estimator, X, *run(to_onnx(estimator), {"X": X}))
+    X = pipeline[0].transform(X).astype(np.float32)
+    assert_agrees(pipeline[-1], X, *run(to_onnx(pipeline[-1]), {"X": X}))
 
 
 def test_what_tf2onnx_cannot_do_is_named(cancer):
     X, y = cancer
-    estimator = clf(wide_and_deep, model__activation="gelu").fit(X, y)
-    with pytest.raises(ValueError, match=r"Erfc.*to_saved_model"):
+    estimator = clf(wide_and_deep, model__activation=lambda x: tf.math.digamma(1 + x * x))
+    estimator.fit(X / X.max(axis=0), y)
+    with pytest.raises(ValueError, match=r"Digamma.*to_saved_model"):
         to_onnx(estimator)
+
+
+def test_probabilities_of_unknown_origin_are_read_as_the_estimator_reads_them(cancer):
+    X, y = cancer
+
+    def build(meta):
+        given = keras.Input((meta["n_features_in_"],))
+        halves = [keras.layers.Dense(1, activation="sigmoid")(given) for _ in range(2)]
+        return keras.Model(given, keras.layers.Average()(halves))
+
+    pipeline = make_pipeline(StandardScaler(), clf(build, from_logits=False)).fit(X, y)
+    assert_agrees(pipeline, X, *run(to_onnx(pipeline, X), {"X": X}))
 
 
 def test_without_tf2onnx_it_is_named(monkeypatch, cancer):
@@ -417,10 +422,15 @@ def test_frames_with_categories_have_an_input_a_column():
     frame["kind"] = frame["kind"].where(np.arange(len(frame)) % 13 > 0, "never seen")
     model = to_onnx(estimator)
     assert [given.name for given in model.graph.input] == list(frame)
-    feed = feed_of(frame.drop(columns=["code", "level"]))
-    feed["code"] = frame[["code"]].to_numpy().astype(np.int64)
-    feed["level"] = frame[["level"]].to_numpy().astype(np.float32)
+    types = [given.type.tensor_type.elem_type for given in model.graph.input]
+    of = onnx.TensorProto
+    assert types == [of.DOUBLE, of.STRING, of.INT64, of.FLOAT, of.BOOL, of.DOUBLE]
+    feed = rows_as_inputs(frame, model)
+    assert feed["kind"][5] == ""
+    assert feed["kind"].shape == (len(frame), 1)
     assert_agrees(estimator, frame, *run(model, feed))
+    with pytest.raises(ValueError, match=r"inputs \['kind'\], and X has \['amount'"):
+        rows_as_inputs(frame.drop(columns="kind"), model)
 
 
 def test_frames_with_categories_are_for_onnx_alone(tmp_path):
@@ -441,8 +451,14 @@ def test_a_frame_of_numbers_is_one_matrix():
     X, y = rows("binary")
     frame = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
     estimator = clf("mlp").fit(frame, y)
-    feed = {"X": X.astype(np.float32)}
-    assert_agrees(estimator, frame, *run(to_onnx(estimator), feed))
+    model = to_onnx(estimator)
+    assert_agrees(estimator, frame, *run(model, rows_as_inputs(frame, model)))
+
+
+def test_columns_of_dates_are_an_error():
+    frame = pd.DataFrame({"day": pd.date_range("2020-01-01", periods=3)})
+    with pytest.raises(ValueError, match=r"'day' .*\['Timestamp'\]"):
+        rows_as_inputs(frame)
 
 
 # ------------------------------------------------------------------ Pipelines
@@ -464,7 +480,7 @@ def test_a_pipeline_of_columns_takes_them_by_name(dtype):
     frame["amount"] = frame["amount"].astype(np.float32)
     pipeline = mixed_pipeline(frame, y, ["amount"])
     for given in (frame, frame[["kind", "amount"]]):  # what is dropped may be left out
-        label, proba = run(to_onnx(pipeline, given), feed_of(given))
+        label, proba = run(to_onnx(pipeline, given), rows_as_inputs(given))
         assert_agrees(pipeline, frame, label, proba)
     assert set(label) <= {"yes", "no"}
 
@@ -475,7 +491,7 @@ def test_a_pipeline_on_polars_frames():
     frame["amount"] = frame["amount"].astype(np.float32)
     pipeline = mixed_pipeline(frame, y, ["amount"])
     model = to_onnx(pipeline, pl.DataFrame({name: frame[name].to_numpy() for name in frame}))
-    assert_agrees(pipeline, frame, *run(model, feed_of(frame)))
+    assert_agrees(pipeline, frame, *run(model, rows_as_inputs(frame)))
 
 
 def test_a_step_that_onnxruntime_has_no_float64_for_is_an_error_that_says_so(cancer):
@@ -485,6 +501,22 @@ def test_a_step_that_onnxruntime_has_no_float64_for_is_an_error_that_says_so(can
         to_onnx(pipeline, X)
     X = X.astype(np.float32)
     assert_agrees(pipeline, X, *run(to_onnx(pipeline, X), {"X": X}))
+
+
+def test_a_step_that_skl2onnx_understands_otherwise_is_an_error(cancer):
+    X, y = cancer
+    X = X.astype(np.float32)
+    X[::3, 0] = np.nan
+    imputer = SimpleImputer(strategy="constant", fill_value=0.0, add_indicator=True)
+    select = make_column_transformer((imputer, [0, 1]))
+    pipeline = make_pipeline(select, clf(epochs=1)).fit(X, y)
+    with pytest.raises(ValueError, match="skl2onnx made of this Pipeline"):
+        to_onnx(pipeline, X)
+    plain = make_pipeline(FunctionTransformer(), clf(epochs=1)).fit(X[:, 1:], y)
+    model = to_onnx(plain, X[:, 1:])
+    plain[-1].model_.variables[0].assign(plain[-1].model_.variables[0] + 1)
+    with pytest.raises(ValueError, match=r"up to .* from its probabilities, on the rows passed"):
+        _check_with_rows(model, plain, X[:, 1:])
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -576,6 +608,20 @@ def test_an_export_holds_no_part_of_the_estimator(tmp_path):
 
 
 # ------------------------------------------------------------------ files and bad cases
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_a_loaded_estimator_is_exported_like_the_one_that_was_stored(built, tmp_path):
+    X, y = rows("binary")
+    estimator = clf("mlp", loss="focal").fit(X, y)
+    loaded = pickle.loads(pickle.dumps(estimator))
+    if built:
+        assert loaded.model_.built
+    X = X.astype(np.float32)
+    for expected, found in zip(
+        run(to_onnx(estimator), {"X": X}), run(to_onnx(loaded), {"X": X}), strict=True
+    ):
+        np.testing.assert_array_equal(expected, found)
 
 
 def test_the_model_is_written_to_path(tmp_path):

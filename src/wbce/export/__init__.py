@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from wbce.export._rows import rows_as_inputs
 from wbce.export._tensorflow import to_litert, to_saved_model
 from wbce.export._to_onnx import to_onnx
 
-__all__ = ["to_litert", "to_onnx", "to_saved_model"]
+__all__ = ["rows_as_inputs", "to_litert", "to_onnx", "to_saved_model"]
 
 with suppress(ImportError):  # said again, and louder, by what needs it
     from wbce.export._skl2onnx import register

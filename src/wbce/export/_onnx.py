@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from wbce._backend import tf
 from wbce.export._graph import DOUBLE, FLOAT, INT32, INT64, Graph, Value
@@ -88,6 +88,13 @@ def _logits(graph: Graph, estimator: Any, takes: Inputs, rows: Value) -> tuple[V
     if chain is not None:
         variables = [np.asarray(variable.numpy()) for variable in network.variables]
         return chain_logits(graph, chain, variables, rows), chain.n_outputs
+    spec = tf.TensorSpec((None, *takes.shape), tf.as_dtype(takes.taken), name="X")
+    logits = Logits(estimator, spec.dtype)
+    z = graph.graft(_by_tf2onnx(logits, spec, graph.opset), rows)
+    return graph.cast(z, DOUBLE), logits.n_outputs
+
+
+def _by_tf2onnx(logits: Logits, spec: tf.TensorSpec, opset: int) -> onnx.ModelProto:
     try:
         import tf2onnx
     except ImportError as error:
@@ -96,17 +103,42 @@ def _logits(graph: Graph, estimator: Any, takes: Inputs, rows: Value) -> tuple[V
             "and tf2onnx turns it into ONNX, which is not installed: pip install wbce[export], or "
             "pip install tf2onnx. to_saved_model and to_litert do without."
         ) from error
-    spec = tf.TensorSpec((None, *takes.shape), tf.as_dtype(takes.taken), name="X")
-    logits = Logits(estimator, spec.dtype)
     function = tf.function(logits, autograph=False, input_signature=[spec])
-    made, _ = tf2onnx.convert.from_function(function, [spec], opset=graph.opset)
+    made, _ = tf2onnx.convert.from_function(function, [spec], opset=opset)
+    _spell_out(made.graph)
     unknown = sorted({n.op_type for n in made.graph.node if not onnx.defs.has(n.op_type, n.domain)})
     if unknown:
         raise ValueError(
             f"tf2onnx {tf2onnx.__version__} has no form for TensorFlow's operations {unknown}, "
             "which this network has. Use other layers or activations, or to_saved_model."
         )
-    return graph.cast(graph.graft(made, rows), DOUBLE), logits.n_outputs
+    return made
+
+
+# What tf2onnx leaves as it is, of x and one: Keras' gelu and reading of probabilities have it.
+_SPELT_OUT = {
+    "Erfc": (("Erf", ["x"]), ("Sub", ["one", "between"])),
+    "Expm1": (("Exp", ["x"]), ("Sub", ["between", "one"])),
+    "Log1p": (("Add", ["one", "x"]), ("Log", ["between"])),
+}
+
+
+def _spell_out(graph: onnx.GraphProto) -> None:
+    """Write TensorFlow's operations of `_SPELT_OUT` as ONNX's."""
+    nodes = []
+    for node in graph.node:
+        if node.op_type not in _SPELT_OUT:
+            nodes.append(node)
+            continue
+        names = {part: f"{node.name}/{part}" for part in ("one", "between")}
+        names["x"] = node.input[0]
+        graph.initializer.append(numpy_helper.from_array(np.float32(1), names["one"]))
+        results = names["between"], node.output[0]
+        for (op, inputs), result in zip(_SPELT_OUT[node.op_type], results, strict=True):
+            name = f"{node.name}/{op}"
+            nodes.append(helper.make_node(op, [names[part] for part in inputs], [result], name))
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def _label_type(after: AfterLogits) -> int:

@@ -15,11 +15,11 @@ from skl2onnx.common.data_types import (
 )
 
 from wbce.classifier import WeightedKerasClassifier
-from wbce.columns import is_frame
 from wbce.export._graph import DOUBLE, Graph, Value, check_opset
 from wbce.export._inputs import check_exportable, inputs_of
 from wbce.export._maps import after_logits, exportable_labels
 from wbce.export._onnx import ML_OPSET, add_classifier
+from wbce.export._rows import rows_as_inputs
 
 _NAME = "WbceWeightedKerasClassifier"
 _LABELS = {"O": StringTensorType, "i": Int64TensorType, "f": DoubleTensorType}
@@ -91,30 +91,17 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
 
 
 def _inputs_like(X: Any) -> list[tuple[str, Any]]:
-    """One input for a matrix, one a column for a frame."""
-    if not is_frame(X):
-        X = np.asarray(X)
-        return [("X", _tensor(X.dtype, [None, *X.shape[1:]]))]
-    return [(str(name), _tensor(_dtype_of(X[name]), [None, 1])) for name in X.columns]
-
-
-def _dtype_of(column: Any) -> np.dtype[Any]:
-    """A column's type; strings and categories of strings as objects."""
-    values = column.to_numpy() if hasattr(column, "to_numpy") else np.asarray(column)
-    if values.dtype.kind == "O" and not any(isinstance(v, str) for v in values[:100]):
-        return np.array(values.tolist()).dtype
-    return np.dtype(values.dtype)
+    return [
+        (name, _tensor(values.dtype, [None, *values.shape[1:]]))
+        for name, values in rows_as_inputs(X).items()
+    ]
 
 
 def _tensor(dtype: np.dtype[Any], shape: list[int | None]) -> Any:
     if dtype.kind == "b":
         return BooleanTensorType(shape)
-    if dtype.kind in "iu":
+    if dtype.kind == "i":
         return Int64TensorType(shape)
     if dtype.kind == "f":
         return (FloatTensorType if dtype.itemsize <= 4 else DoubleTensorType)(shape)
-    if dtype.kind in "OUS":
-        return StringTensorType(shape)
-    raise ValueError(
-        f"X has the type {dtype}, which ONNX has no input for here: numbers, booleans and strings."
-    )
+    return StringTensorType(shape)

@@ -7,12 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from wbce.export._inputs import check_exportable
+from wbce.export._rows import rows_as_inputs
 
 DEFAULT_OPSET = 17
+
+# Of a Pipeline's model, so many rows are compared with the Pipeline, whose steps may count in
+# float64 where the model has float32.
+_ROWS_TO_CHECK = 256
+_NEAR_ENOUGH = 1e-3
 
 
 def to_onnx(
@@ -36,9 +43,10 @@ def to_onnx(
     X : array-like or frame, optional
         Some rows as they will be scored. For a Pipeline, which needs it, their types are those of
         the inputs: float64 rows are scaled in float64. A frame has one input of shape (n, 1) a
-        column, by its name. For a classifier alone X is not looked at: it takes one matrix ``X``;
-        or, fitted on a frame with categories, one input of shape (n, 1) a column, where a missing
-        number is NaN, and a missing string an empty one.
+        column, by its name. The first 256 rows are scored by both, and compared. A classifier
+        alone does not look at X: it takes one matrix ``X``; or, fitted on a frame with categories,
+        one input of shape (n, 1) a column, where a missing number is NaN, and a missing string an
+        empty one. See `rows_as_inputs`.
     path : path-like, optional
         A file to write the model to.
     target_opset : int, default=17
@@ -58,8 +66,8 @@ def to_onnx(
     ValueError
         For what cannot be exported: a Keras loss without a posterior on targets that are no
         classes; a posterior of several classes without a closed form; networks with several
-        inputs; a ``feature_encoder`` of one's own; steps of a Pipeline that onnxruntime cannot
-        run.
+        inputs; a ``feature_encoder`` of one's own; steps of a Pipeline that skl2onnx turns
+        into something that onnxruntime cannot run, or that differs on X.
 
     Notes
     -----
@@ -107,24 +115,36 @@ def _pipeline(pipeline: Pipeline, X: Any, target_opset: int) -> Any:
         from wbce.export._graph import check_opset
         from wbce.export._skl2onnx import pipeline_model
     model = pipeline_model(pipeline, X, check_opset(target_opset))
-    _check_that_it_runs(model)
+    _check_with_rows(model, pipeline, X)
     return model
 
 
-def _check_that_it_runs(model: Any) -> None:
-    """Raise if onnxruntime lacks an operator that another step of the Pipeline became."""
+def _check_with_rows(model: Any, pipeline: Pipeline, X: Any) -> None:
+    """Raise if onnxruntime cannot run what other steps became, or finds something else."""
     try:
         import onnxruntime
     except ImportError:
         return
+    X = X[:_ROWS_TO_CHECK]
     try:
-        onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            model.SerializeToString(), providers=["CPUExecutionProvider"]
+        )
+        proba = session.run(["probabilities"], rows_as_inputs(X))[0]
     except Exception as error:  # it has classes of its own, from C++
         raise ValueError(
             f"onnxruntime {onnxruntime.__version__} cannot run what skl2onnx made of this "
             f"Pipeline: {error}. Some of scikit-learn's steps have no form for float64: pass "
             "X.astype('float32')."
         ) from error
+    apart = float(np.abs(proba - pipeline.predict_proba(X)).max())
+    if not apart < _NEAR_ENOUGH:
+        raise ValueError(
+            f"The model that skl2onnx made of this Pipeline is up to {apart:.2g} from its "
+            "probabilities, on the rows passed: it has another notion of a step before the "
+            "classifier, such as of missing values. Change that step, or export the classifier "
+            "alone and transform rows before."
+        )
 
 
 @contextmanager
