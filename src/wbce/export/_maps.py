@@ -21,6 +21,9 @@ Float64 = NDArray[np.float64]
 _NEAR_ENOUGH = 1e-6
 _NEAR_ENOUGH_LOG = 1e-5
 
+# Where classes' functions are compared: those that are alike share one.
+_PROBES = np.linspace(-30.0, 30.0, 61)
+
 
 @dataclass(frozen=True)
 class AfterLogits:
@@ -176,7 +179,10 @@ def _own_steps(loss: Any, n: int) -> list[Step]:
             "exported. What can be: losses of this package, Keras' cross-entropies, and any loss "
             "with calibrate='sigmoid' or 'isotonic'."
         )
-    table = table_of(lambda d: np.column_stack([of_class(d, k) for k in range(n)]))
+    probed = np.round([of_class(_PROBES, k) for k in range(n)], 9)
+    _, first, which = np.unique(probed, axis=0, return_index=True, return_inverse=True)
+    differing = table_of(lambda d: np.column_stack([of_class(d, k) for k in first.tolist()]))
+    table = differing.columns(which.ravel())
     scaled = [] if scale == 1 else [{"op": "scale", "by": scale}]
     return [*scaled, {"op": "against_rest", "n_classes": n}, {"op": "table", "table": table}]
 

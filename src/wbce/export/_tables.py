@@ -48,6 +48,10 @@ class Table:
         """The identity, moved."""
         return cls(np.zeros(0), np.zeros(1), by[np.newaxis], np.ones((1, len(by))))
 
+    def columns(self, which: NDArray[np.intp]) -> Table:
+        """A table of some of the functions, in the order given, as often as given."""
+        return Table(self.knots, self.anchors, self.values[:, which], self.slopes[:, which])
+
     def __call__(self, x: Float64) -> Float64:
         """Evaluate the functions, each of its own column.
 
