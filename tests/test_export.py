@@ -326,7 +326,8 @@ def test_any_number_of_rows(cancer):
 )
 def test_labels_are_the_estimators_own(labels, dtype, tmp_path):
     X, y = rows("binary")
-    estimator = clf(class_weight="balanced", threshold=0.2).fit(X, np.array(labels)[y])
+    estimator = clf(class_weight="balanced", threshold=0.1).fit(X, np.array(labels)[y])
+    assert 20 < (estimator.predict(X) == labels[1]).sum() < len(X) - 20
     X = X.astype(np.float32)
     label, proba = run(to_onnx(estimator), {"X": X})
     assert label.dtype == dtype
