@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wbce._errors import DivergenceError
     from wbce._warnings import (
         CalibrationWarning,
         CategoryWarning,
@@ -27,6 +28,7 @@ __all__ = [
     "CalibrationWarning",
     "CategoryWarning",
     "ClassWeightWarning",
+    "DivergenceError",
     "ImbalanceWarning",
     "WeightedKerasClassifier",
     "estimate_prior",
@@ -41,6 +43,7 @@ _HOMES = {
     "CalibrationWarning": "wbce._warnings",
     "CategoryWarning": "wbce._warnings",
     "ClassWeightWarning": "wbce._warnings",
+    "DivergenceError": "wbce._errors",
     "ImbalanceWarning": "wbce._warnings",
     "estimate_prior": "wbce.prior",
     "print_imbalance": "wbce.imbalance",

@@ -18,10 +18,11 @@ from wbce.losses import BatchLoss, DeferredReweighting, OwnLoss, check_cost_matr
 from wbce.losses._posterior import label_log_loss, less_confident, log_loss, two_columns
 from wbce.networks import InputColumns
 from wbce.training import (
-    DivergenceCheck,
+    Ended,
     MemberScores,
     ValidationScore,
     batch_size_for,
+    nothing_kept,
 )
 
 # By which share of its log-odds a member alone is too confident, to say when it should stop.
@@ -238,8 +239,11 @@ class FitSteps(JudgingSteps):
         initial_epoch: int = 0,
         last_epoch: int | None = None,
         in_parts: bool = False,
-    ) -> None:
-        """Train the network, watched by the validation rows, or up to an epoch known before."""
+    ) -> Ended:
+        """Train the network, watched by the validation rows, or up to an epoch known before.
+
+        What is stopped keeps its last good weights, if it has learned what it should.
+        """
         self._ensure_compiled_model()
         self._keeps_optimizer = in_parts or bool(self.warm_start)
         slots = getattr(self, "_optimizer_slots", None)
@@ -261,14 +265,15 @@ class FitSteps(JudgingSteps):
         if judge is not None and self._posterior is not None:
             logits = self._judging_logits(judge)
         scorer = self._validation_scorer(judge, logits)
-        ours = [DivergenceCheck(), *([scorer] if scorer else [])]
+        ours = [scorer] if scorer else []
+        useful_from = initial_epoch
         if self._defers_weights():
-            first_weighted = int(self.model_.loss.deferral * epochs)
-            ours.append(DeferredReweighting(self.model_.loss, initial_epoch + first_weighted))
+            useful_from += int(self.model_.loss.deferral * epochs)
+            ours.append(DeferredReweighting(self.model_.loss, useful_from))
             if scorer is not None:  # before, the weights to undo are others
-                scorer.first_epoch = initial_epoch + first_weighted
+                scorer.first_epoch = useful_from
         with self._callbacks_around(ours, passed_callbacks):
-            history = self._fit_network(
+            ended = self._fit_network(
                 X,
                 y,
                 sample_weight=row_weights,
@@ -280,16 +285,21 @@ class FitSteps(JudgingSteps):
                 validation_split=0.0,
                 **arguments,
             )
-        self._note_history(history, going_on=initial_epoch > 0)
-        self.n_iter_ = len(history["loss"])
+        n_epochs = len(ended.history["loss"])
+        if ended.fault is not None and (in_parts or initial_epoch + n_epochs <= useful_from):
+            raise nothing_kept(ended.fault)
+        self._note_history(ended.history, going_on=initial_epoch > 0)
+        self.n_iter_ = n_epochs
         self.best_epoch_ = initial_epoch + self.n_iter_
         if scorer is not None:
             scorer.restore_best_weights()  # after all callbacks, some of which restore their own
             self.best_epoch_ = scorer.best_epoch
+        self.stopped_by_ = ended.stopped_by
         if isinstance(scorer, ValidationScore):
             self.validation_score_ = scorer.best_score
         elif judge is not None and logits is not None:
             self.validation_score_ = self._validation_scores(judge, logits())["val_log_loss"]
+        return ended.keeping(self.best_epoch_)
 
     def _training_weights(self, train: Rows) -> NDArray[np.float64]:
         if train.codes is None or train.codes.ndim > 1 or self._weights_in_loss:

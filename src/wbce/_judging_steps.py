@@ -13,6 +13,7 @@ from sklearn.base import clone
 
 from wbce import validation
 from wbce._decision_steps import DecisionSteps
+from wbce._errors import DivergenceError
 from wbce._rows import Judged, Rows, check_sample_weight
 from wbce.decisions import check_both_classes
 from wbce.inference import HeldOutLogits
@@ -371,16 +372,19 @@ class JudgingSteps(DecisionSteps):
             network.set_params(pos_label=self.pos_label_)
         if self._built_in() is not None:
             network._told_categories = self._input_columns[0]
-        network.fit(
-            train.X,
-            train.y,
-            sample_weight=train.sample_weight,
-            X_val=judge.X,
-            y_val=judge.y,
-            sample_weight_val=judge.sample_weight,
-            epochs=epochs,
-            **arguments,
-        )
+        try:
+            network.fit(
+                train.X,
+                train.y,
+                sample_weight=train.sample_weight,
+                X_val=judge.X,
+                y_val=judge.y,
+                sample_weight_val=judge.sample_weight,
+                epochs=epochs,
+                **arguments,
+            )
+        except DivergenceError as error:
+            raise error.keeping(None) from None
         if network._posterior is None:  # such a network says nothing of classes
             self.model_ = network.model_
             self._refuse_class_decisions()

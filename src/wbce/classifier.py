@@ -184,6 +184,9 @@ class WeightedKerasClassifier(FitSteps):
         scored.
     n_iter_ : int
         Epochs run.
+    stopped_by_ : None, "interrupt" or "divergence"
+        What stopped the training before its time, by Ctrl-C or because the loss was no longer a
+        number; None after a complete one.
     best_epoch_ : int
         The epoch, counted from 1, whose weights were kept; of the ensemble the middle of its
         members'.
@@ -327,6 +330,9 @@ class WeightedKerasClassifier(FitSteps):
         ------
         ValueError, TypeError
             For parameters or data that are not allowed; the estimator is left as it was.
+        DivergenceError, KeyboardInterrupt
+            If the loss is no longer a number, or at Ctrl-C: the estimator is fitted with its last
+            good weights (``stopped_by_``), or left as it was, if there are none.
         """
         with self._as_it_was_on_error():
             check_parameters(self)
@@ -361,7 +367,7 @@ class WeightedKerasClassifier(FitSteps):
                 self._map_to_posterior(train, judge, class_weights, fit_arguments)
                 if not going_on:
                     self._start(train)
-            self._train(
+            trained = self._train(
                 train,
                 judge,
                 seed=seed,
@@ -369,9 +375,11 @@ class WeightedKerasClassifier(FitSteps):
                 last_epoch=last_epoch,
                 arguments=fit_arguments,
             )
-            held_back = self._judged(judge, among=rows if passed is None else judge)
-            self._calibrate(held_back)
-            self._choose_threshold(judged or held_back)
+            with trained.settling():
+                held_back = self._judged(judge, among=rows if passed is None else judge)
+                self._calibrate(held_back)
+                self._choose_threshold(judged or held_back)
+        trained.end()
         return self
 
     def partial_fit(

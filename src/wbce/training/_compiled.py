@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -23,6 +23,7 @@ from wbce.tracing import (
     on_one_thread,
     only_processors,
     resource_variables,
+    tensors_of,
     traces,
 )
 from wbce.training._fused import apply_gradients, wants_extra_slot
@@ -110,6 +111,18 @@ class CompiledTraining:
             )
         ]
         self._numbers = numbers
+        beside = [v for _, slots, extra in self._arguments for v in (*slots, *extra)]
+        everything = [*self._parts.all_variables(), *beside]
+        self._everything = list({id(variable): variable for variable in everything}.values())
+
+    def state(self) -> list[Any]:
+        """Values of all that the training changes; they cost no copy until they are changed."""
+        return tensors_of(self._everything)
+
+    def go_back(self, state: Sequence[Any]) -> None:
+        """Take network and optimizer back to where they were."""
+        for variable, value in zip(self._everything, state, strict=True):
+            variable.assign(value)
 
     def run(self, order: NDArray[np.int32]) -> NDArray[np.float32]:
         """Train for some epochs.
