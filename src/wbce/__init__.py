@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wbce._archive import ArchiveError
     from wbce._errors import DivergenceError
     from wbce._warnings import (
         CalibrationWarning,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         ImbalanceWarning,
     )
     from wbce.classifier import WeightedKerasClassifier
+    from wbce.files import load
     from wbce.imbalance import print_imbalance
     from wbce.prior import estimate_prior
     from wbce.tracing import set_trace_cache_size
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ArchiveError",
     "CalibrationWarning",
     "CategoryWarning",
     "ClassWeightWarning",
@@ -32,6 +35,7 @@ __all__ = [
     "ImbalanceWarning",
     "WeightedKerasClassifier",
     "estimate_prior",
+    "load",
     "losses",
     "print_imbalance",
     "set_trace_cache_size",
@@ -47,6 +51,8 @@ _HOMES = {
     "ImbalanceWarning": "wbce._warnings",
     "estimate_prior": "wbce.prior",
     "print_imbalance": "wbce.imbalance",
+    "ArchiveError": "wbce._archive",
+    "load": "wbce.files",
     "set_trace_cache_size": "wbce.tracing",
 }
 

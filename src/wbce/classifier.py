@@ -14,7 +14,7 @@ from wbce._parameters import check_count, check_parameters
 from wbce._rows import Judged, check_sample_weight
 from wbce._scikeras import DEFAULT_LOSS
 from wbce._warnings import warn_of_accuracy
-from wbce.inference import LogitFunction
+from wbce.inference import Chain, LogitFunction
 from wbce.losses._posterior import two_columns
 from wbce.prior import estimate_prior
 from wbce.training import batch_size_for, seeded
@@ -749,26 +749,34 @@ class WeightedKerasClassifier(FitSteps):
     # ------------------------------------------------------------------ from logits to decisions
 
     def _check_fitted(self) -> None:
-        if not hasattr(self, "model_"):
+        if not self._has_network():
             check_is_fitted(self, "model_")
 
     def _logits(self, X: ArrayLike, arguments: dict[str, Any]) -> NDArray[np.float64]:
         """Logits of rows: one for two classes, one a class for more."""
         if self._wants_keras_predict(arguments):
             outputs = self._keras_outputs(X, arguments)
-            self._trace_logits()
-            if self._logit_function.reads_outputs_exactly:
-                return self._logit_function.from_outputs(outputs)
+            function = self._traced_logits()
+            if function.reads_outputs_exactly:
+                return function.from_outputs(outputs)
         return self._logits_of(self._validate_data(X)[0])
 
     def _logits_of(self, X: NDArray[Any]) -> NDArray[np.float64]:
         """Logits of rows that are validated."""
-        self._trace_logits()
-        return self._logit_function(self._encode(X))
+        return self._traced_logits()(self._encode(X))
 
-    def _trace_logits(self) -> None:
-        if self._logit_function is None:  # after unpickling: traced when first needed
-            self._logit_function = LogitFunction(self.model_, *self._output)
+    def _traced_logits(self) -> LogitFunction:
+        function = self._logit_function
+        if function is None:  # after unpickling: traced when first needed
+            network = self._waiting().get("model_", {})
+            if network.get("chain"):
+                function = LogitFunction.of_chain(
+                    Chain(**network["chain"]), network["variables"], *self._output[1:]
+                )
+            else:
+                function = LogitFunction(self.model_, *self._output)
+            self._logit_function = function
+        return function
 
     def _keras_outputs(self, X: Any, arguments: dict[str, Any]) -> Any:
         arguments = dict(arguments)

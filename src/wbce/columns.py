@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import OrdinalEncoder
 
+from wbce._storable import storable
 from wbce._warnings import CategoryWarning, warn_once
 
 MAX_CATEGORIES = 256
@@ -32,6 +33,7 @@ def is_frame(X: Any) -> bool:
     return any(frame is not None and isinstance(X, frame) for frame in frames)
 
 
+@storable("frame columns")
 class FrameColumns:
     """Which columns of a frame are categories, and their numbers.
 
@@ -56,12 +58,12 @@ class FrameColumns:
 
     def __init__(self, X: Any) -> None:
         self.names = list(X.columns)
-        self._encoders: dict[Any, OrdinalEncoder] = {}
+        self._codes: dict[Any, dict[Any, int]] = {}  # by column, of every category
         for i, name in enumerate(self.names):
             values = _categories(_column(X, i), name)
             if values is not None:
-                self._encoders[name] = _fitted_encoder(values, name)
-        self.categorical = list(self._encoders)
+                self._codes[name] = _codes_of(values, name)
+        self.categorical = list(self._codes)
         if self.categorical and len(set(self.names)) < len(self.names):
             twice = sorted({n for n in self.names if self.names.count(n) > 1}, key=str)
             raise ValueError(
@@ -69,7 +71,7 @@ class FrameColumns:
                 "give every column its own."
             )
         self.n_categories = [
-            _n_numbers(self._encoders[name]) if name in self._encoders else 0 for name in self.names
+            1 + max(self._codes.get(name, {}).values(), default=-1) for name in self.names
         ]
 
     def numbers(self, X: Any) -> Any:
@@ -89,13 +91,13 @@ class FrameColumns:
             )
         columns, strange = [], {}
         for i, name in enumerate(names):
-            column, encoder = _column(X, i), self._encoders.get(name)
-            if encoder is None:
+            column, known = _column(X, i), self._codes.get(name)
+            if known is None:
                 columns.append(_as_numbers(column, name))
             else:
                 values = _values(column)
-                codes = encoder.transform(values[:, np.newaxis])[:, 0]
-                strange[name] = _strangers(values, codes, encoder)
+                codes = np.array([_code(known, value) for value in values], dtype=np.float64)
+                strange[name] = _strangers(values, codes, known)
                 columns.append(codes)
         found = [f"column {name!r} has {what}" for name, what in strange.items() if what]
         if found:
@@ -111,38 +113,42 @@ class FrameColumns:
         return type(X)(matrix, columns=names, index=X.index)
 
 
-def _fitted_encoder(values: NDArray[Any], name: Any) -> OrdinalEncoder:
+def _codes_of(values: NDArray[Any], name: Any) -> dict[Any, int]:
+    """The code of every category of a column, in their order; rare ones share the last."""
     encoder = OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=np.nan, max_categories=MAX_CATEGORIES
     )
     try:
-        return encoder.fit(values[:, np.newaxis])
+        encoder.fit(values[:, np.newaxis])
     except TypeError as error:
         kinds = sorted({type(v).__name__ for v in values if not _is_nan(v)})
         raise ValueError(
             f"Column {name!r} of X has values of the types {kinds}, which cannot be told apart "
             "and sorted as categories. Make them all strings, or all numbers."
         ) from error
+    categories = np.array([c for c in encoder.categories_[0] if not _is_nan(c)], dtype=object)
+    codes = encoder.transform(categories[:, np.newaxis])[:, 0] if len(categories) else ()
+    return {category: int(code) for category, code in zip(categories, codes, strict=True)}
+
+
+def _code(known: dict[Any, int], value: Any) -> float:
+    try:
+        return known.get(value, np.nan)
+    except TypeError:  # nothing that can be looked up
+        return np.nan
 
 
 def _strangers(
-    values: NDArray[Any], codes: NDArray[np.float64], encoder: OrdinalEncoder
+    values: NDArray[Any], codes: NDArray[np.float64], known: dict[Any, int]
 ) -> str | None:
     """Say of what kind a column's values are, if there are enough and none is a category."""
     if len(codes) < _ENOUGH_TO_TELL or not np.isnan(codes).all():
         return None
     given = [value for value in values.tolist() if not _is_nan(value)]
-    known = [c for c in encoder.categories_[0].tolist() if not _is_nan(c)]
     if len(given) < _ENOUGH_TO_TELL or not known:
         return None
-    now, then = (f"{some[0]!r} ({type(some[0]).__name__})" for some in (given, known))
+    now, then = (f"{some!r} ({type(some).__name__})" for some in (given[0], next(iter(known))))
     return f"{now} and others where the fit had {then} and others"
-
-
-def _n_numbers(encoder: OrdinalEncoder) -> int:
-    rare = encoder.infrequent_categories_[0]
-    known = [c for c in encoder.categories_[0] if not _is_nan(c)]
-    return len(known) - (0 if rare is None else len(rare) - 1)
 
 
 def _is_nan(value: Any) -> bool:

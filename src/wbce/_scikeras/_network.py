@@ -347,6 +347,8 @@ class Network(KerasClassifier):
 
     def _view(self) -> Any:
         """A second estimator on the same state, whose attributes can be set without harm."""
+        if self._has_network():
+            _ = self.model_  # made now, if it is data still, and not anew in every view
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
         return view

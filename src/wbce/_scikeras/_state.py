@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import inspect
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,11 +15,22 @@ from sklearn.utils import check_random_state
 
 from wbce._backend import KerasClassifier
 from wbce.losses import OwnLoss
-from wbce.persistence import PackedNetwork, pack, unpack
+from wbce.persistence import (
+    KIND,
+    LAZY,
+    attributes_of,
+    decode,
+    encode,
+    network_data,
+    state_of,
+    write_state,
+)
 
 
 class State(KerasClassifier):
     """Fitted state and where it starts from."""
+
+    _as_data: dict[str, Any]  # attributes that are made from their data when they are asked for
 
     def _pop_fit_argument(self, name: str, arguments: dict[str, Any]) -> Any:
         """Take an argument of ``fit``: the keyword, else ``fit__name``, else the parameter."""
@@ -65,8 +79,17 @@ class State(KerasClassifier):
             "_input_columns",
         ):
             self.__dict__.pop(name, None)
+        self._as_data = {k: v for k, v in self._waiting().items() if not k.endswith("_")}
         self._logit_function = None
         self.classes_ = None
+
+    def _waiting(self) -> dict[str, Any]:
+        """Attributes that are data still."""
+        return self.__dict__.get("_as_data", {})
+
+    def _has_network(self) -> bool:
+        """Whether there is a fitted network, made already or not."""
+        return "model_" in self.__dict__ or "model_" in self._waiting()
 
     @contextmanager
     def _as_it_was_on_error(self) -> Iterator[None]:
@@ -92,24 +115,103 @@ class State(KerasClassifier):
                 variable.assign(value)
             raise
 
+    # ------------------------------------------------------------------ stored and copied
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         twin = object.__new__(type(self))
         memo[id(self)] = twin
-        twin.__setstate__(copy.deepcopy(self._packed(with_optimizer_state=True), memo))
+        twin.__setstate__(copy.deepcopy(self._stored(with_optimizer_state=True), memo))
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
         asked = self.__dict__.get("_keeps_optimizer", True) or self.warm_start
-        return self._packed(with_optimizer_state=bool(asked))
+        return self._stored(with_optimizer_state=bool(asked))
 
-    def _packed(self, with_optimizer_state: bool) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        if "_logit_function" in state:
-            state["_logit_function"] = None
-        if not with_optimizer_state and "model_" in state:
-            state["_optimizer_slots"] = None
-            state["model_"] = PackedNetwork(state["model_"], with_optimizer_state=False)
-        return {name: pack(value) for name, value in state.items()}
+    def _stored(self, with_optimizer_state: bool) -> dict[str, Any]:
+        """All attributes as data."""
+        held = {name: value for name, value in self.__dict__.items() if name not in _NOT_STORED}
+        network = None if with_optimizer_state else held.pop("model_", None)
+        attributes = {name: encode(value) for name, value in held.items()}
+        attributes.update(self._waiting())
+        if network is not None:
+            attributes["model_"] = {KIND: "network", **network_data(network, False)}
+        if not with_optimizer_state and "model_" in attributes:
+            attributes["_optimizer_slots"] = None
+            attributes["model_"] = {**attributes["model_"], "optimizer_variables": None}
+        return state_of(dict(sorted(attributes.items())))  # in one order: the same file
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__({name: unpack(value) for name, value in state.items()})
+        attributes = {**_defaults(type(self)), **attributes_of(state)}
+        lazy = {name for name, data in attributes.items() if _is_lazy(data)}
+        self.__dict__.update({n: decode(d) for n, d in attributes.items() if n not in lazy})
+        self._as_data = {name: attributes[name] for name in lazy}
+        self._logit_function = None
+
+    def __getattr__(self, name: str) -> Any:
+        """What takes long to make from its data is made when it is first asked for."""
+        if name in self.__dict__.get("_as_data", ()):
+            with _one_at_a_time:
+                if name in self._as_data:  # another thread may have been here
+                    self.__dict__[name] = decode(self._as_data[name])
+                    if name == "model_":
+                        self._logit_function = None  # it may be trained: weights are read anew
+                    self._as_data = {k: v for k, v in self._as_data.items() if k != name}
+            return self.__dict__[name]
+        return object.__getattribute__(self, name)  # raises, as a property that failed did
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Store this estimator in a file that runs no code when it is loaded: JSON and arrays.
+
+        A file that is there already is replaced when the new one is complete, and stays if that
+        fails. :func:`wbce.load` loads it. For a Pipeline use joblib, or ``skops.io``.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Its folder must exist. No name or ending is added.
+
+        Raises
+        ------
+        TypeError
+            If the network or a parameter has code in it that is not registered with Keras: a Lambda
+            layer, a layer or loss of your own. The message says how to register it. Functions
+            that only training needs, such as one passed as ``model``, are left out.
+        OSError
+            If the file cannot be written.
+
+        See Also
+        --------
+        wbce.load : what it does with a file of unknown origin.
+        """
+        write_state(path, self.__getstate__())
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters by name.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to add the parameters of parameters that are estimators.
+
+        Returns
+        -------
+        dict
+        """
+        if "model" in self._waiting():
+            _ = self.model  # parameters are found by their attributes
+        params: dict[str, Any] = super().get_params(deep=deep)
+        return params
+
+
+_NOT_STORED = ("_as_data", "_logit_function")
+_one_at_a_time = threading.RLock()
+
+
+def _defaults(cls: type) -> dict[str, Any]:
+    """Parameters that came after an estimator was stored."""
+    parameters = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
+    return {p.name: encode(p.default) for p in parameters if p.default is not p.empty}
+
+
+def _is_lazy(data: Any) -> bool:
+    return isinstance(data, dict) and data.get(KIND) in LAZY

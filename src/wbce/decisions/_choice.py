@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from wbce._storable import storable
 from wbce.decisions._curve import ThresholdCurve
 from wbce.decisions._objectives import Objective
 
@@ -28,6 +29,7 @@ _MOST_RESAMPLED = 2000
 """A bootstrap, and a recalibration, look at about so many scores; of more, at a selection."""
 
 
+@storable("threshold interval")
 @dataclass(frozen=True)
 class ThresholdInterval:
     """Where the threshold, and the objective at it, lie when rows are drawn again.

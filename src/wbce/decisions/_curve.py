@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from wbce._storable import storable
 from wbce.decisions._cut import FAR
 
 Float64 = NDArray[np.float64]
 
 
+@storable("threshold curve")
 @dataclass(frozen=True)
 class ThresholdCurve:
     """What every cut of the scores would give, the highest threshold first.

@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from wbce._storable import storable
+
 Float64 = NDArray[np.float64]
 
 FAR = 1e6
 """Stands in for infinite log-odds: beyond every score, and finite."""
 
 
+@storable("cut")
 @dataclass(frozen=True)
 class Cut:
     """A threshold on the posterior of the positive class, or one for every label.

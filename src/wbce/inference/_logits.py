@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from wbce._backend import keras, tf
-from wbce.inference._plain import ROWS_IN_A_BLOCK, PlainNetwork, plain_network
+from wbce.inference._chain import Chain
+from wbce.inference._plain import (
+    ROWS_IN_A_BLOCK,
+    PlainNetwork,
+    plain_network,
+    plain_network_of,
+)
 from wbce.losses._logits import (
     UNRECOGNISED,
     check_consistent,
@@ -91,6 +97,24 @@ class LogitFunction:
         self.output_is_logits = program.activation == "linear" or bool(from_logits)
         variables = resource_variables(network.variables)
         self._evaluate = lambda *rows: program(variables, rows)
+
+    @classmethod
+    def of_chain(
+        cls,
+        chain: Chain,
+        values: list[NDArray[Any]],
+        n_classes: int,
+        from_logits: bool | None = None,
+        multi_label: bool = False,
+    ) -> LogitFunction:
+        """The logits of a network that is not built, from its description and its variables."""
+        function = object.__new__(cls)
+        function._multi_label, function._own_way = multi_label, False
+        function._dtypes = [tf.float32]
+        function._evaluate = plain_network_of(chain, values)
+        check_consistent(chain.ends_in, from_logits)
+        function._take_output((None, chain.n_outputs), chain.ends_in, n_classes)
+        return function
 
     def _take_output(self, shape: Any, activation: str | None, n_classes: int) -> None:
         self.n_outputs = _checked_columns(shape, activation, n_classes, self._multi_label)

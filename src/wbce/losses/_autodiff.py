@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from wbce._backend import keras, tf
+from wbce._storable import storable
 from wbce.losses._base import Float64
-from wbce.persistence import pack, unpack
 
 # Logits at which a binary loss is looked at; closely enough that the table is the function.
 _GRID = np.linspace(-40.0, 40.0, 8001)
@@ -28,6 +28,7 @@ _FARTHEST = 12.0
 _LEAST_REACH = 2.0
 
 
+@storable("derived posterior")
 class DerivedPosterior:
     """The posterior map of a binary loss with a strictly increasing one, as a table.
 
@@ -44,10 +45,20 @@ class DerivedPosterior:
     slopes_beyond = (1.0, 1.0)
 
     def __init__(self, z: Float64, log_odds: Float64) -> None:
+        self._corners = z, log_odds
         self._ends = float(z[0]), float(z[-1])
         # An output that is itself the probability, under mean squared error, is undecided midway.
         self.tie = 0.0 if z[0] < 0 < z[-1] else float(z[0] + z[-1]) / 2
         self._table = PchipInterpolator(z, log_odds)
+
+    def stored_state(self) -> dict[str, Any]:
+        """The table."""
+        return dict(zip(("z", "log_odds"), self._corners, strict=True))
+
+    @classmethod
+    def from_stored_state(cls, state: dict[str, Any]) -> DerivedPosterior:
+        """Make it anew."""
+        return cls(**state)
 
     def log_odds(self, z: Float64) -> Float64:
         """Log-odds of the posterior where the minimiser has the logit ``z``."""
@@ -58,6 +69,7 @@ class DerivedPosterior:
         return self._ends
 
 
+@storable("derived class posterior")
 class DerivedClassPosterior:
     """The posterior map of a loss on one logit a class: the null vector of its slopes.
 
@@ -154,6 +166,7 @@ def derived_posterior(
     return None
 
 
+@storable("slopes of a loss")
 class _Slopes:
     """Slopes of a loss with respect to logits."""
 
@@ -165,12 +178,6 @@ class _Slopes:
         self._n_outputs = n_outputs
         self._output_is_logits = output_is_logits
         self._dtype = dtype
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: pack(value) for name, value in vars(self).items()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update({name: unpack(value) for name, value in state.items()})
 
     def are_of_rows(self) -> bool:
         """Whether every row has a loss that is its own."""

@@ -10,6 +10,7 @@ from scipy.special import log_expit, log_softmax, logit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 
+from wbce._storable import storable
 from wbce.losses._base import Float64, class_against_rest
 from wbce.losses._posterior import LogitPosterior
 
@@ -18,6 +19,7 @@ from wbce.losses._posterior import LogitPosterior
 _LEAST_SLOPE = 1e-6
 
 
+@storable("calibrated posterior")
 class CalibratedPosterior(LogitPosterior):
     """Logits calibrated by scikit-learn on labelled rows, one curve a column.
 
@@ -91,6 +93,7 @@ class _Scores(ClassifierMixin, BaseEstimator):
         return self.decision_function(X) > 0
 
 
+@storable("calibration curve")
 class _Curve:
     """A strictly increasing function from logits to log-odds, by its corners.
 

@@ -21,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit, log_softmax, logit
 
+from wbce._storable import storable
+
 Float64 = NDArray[np.float64]
 
 # Label smoothing is undone exactly for posteriors of at least 1e-4, see `_unsmoothed`.
@@ -108,6 +110,7 @@ class LogitPosterior(ABC):
         return at_a_tie.mean() - at_a_tie
 
 
+@storable("posterior")
 class Posterior(LogitPosterior):
     """From a fitted network's logits to the posterior of the population.
 

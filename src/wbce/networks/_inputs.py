@@ -12,6 +12,7 @@ from scipy.special import ndtri
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from wbce._backend import keras
+from wbce._storable import storable
 from wbce.tracing import aligned_empty
 
 ops = keras.ops
@@ -25,6 +26,7 @@ _AT_MOST = 2**27  # bytes of columns made once, for those who train and for thos
 _ROWS_AT_ONCE = 2**12
 
 
+@storable("offset remover")
 class OffsetRemover(TransformerMixin, BaseEstimator):
     """Take away from columns an offset so large that float32 would swallow their variation.
 

@@ -25,7 +25,7 @@ def digest(*things: Any) -> str:
 
     Examples
     --------
-    >>> digest([1, 2.0], {"a": None}) == digest([1, 2.0], {"a": None}) != digest([1, 2], {"a": None})
+    >>> digest([1, 2.0], {"a": None}) == digest([1, 2.0], {"a": None}) != digest([1, 2], {})
     True
     """
     hashed = hashlib.blake2b(digest_size=16)

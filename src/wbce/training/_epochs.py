@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from wbce._backend import keras, tf
 from wbce._errors import DivergenceError
+from wbce._storable import storable
 from wbce.networks import members_of
 from wbce.tracing import resource_variables, tensors_of
 from wbce.training._callbacks import MemberScores, ValidationScore
@@ -307,6 +308,7 @@ class NetworkTraining:
         return max(1, min(limits))
 
 
+@storable("optimizer slots")
 @dataclass(frozen=True)
 class Slots:
     """An optimizer's slots beside it.

@@ -1,0 +1,179 @@
+"""Which Keras configurations may be built: of Keras' own parts, and of registered ones.
+
+Keras imports whatever module a configuration names. Here only names of a list are let through,
+and classes and functions that this process has registered itself.
+"""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache
+from typing import Any
+
+from wbce._backend import keras
+
+# Without those that hold code, read files, or run other frameworks: Lambda, TFSMLayer,
+# TextVectorization and the other lookups, TorchModuleWrapper, JaxLayer, FlaxLayer.
+_LAYERS = """
+    InputLayer Dense EinsumDense Embedding Masking Activation ReLU LeakyReLU PReLU ELU Softmax
+    ActivityRegularization Dropout AlphaDropout GaussianDropout GaussianNoise SpatialDropout1D
+    SpatialDropout2D SpatialDropout3D BatchNormalization LayerNormalization GroupNormalization
+    UnitNormalization RMSNormalization SpectralNormalization Conv1D Conv2D Conv3D
+    Conv1DTranspose Conv2DTranspose Conv3DTranspose DepthwiseConv1D DepthwiseConv2D
+    SeparableConv1D SeparableConv2D MaxPooling1D MaxPooling2D MaxPooling3D AveragePooling1D
+    AveragePooling2D AveragePooling3D GlobalAveragePooling1D GlobalAveragePooling2D
+    GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D Flatten
+    Reshape Permute RepeatVector Identity Add Average Concatenate Dot Maximum Minimum Multiply
+    Subtract LSTM GRU SimpleRNN LSTMCell GRUCell SimpleRNNCell RNN StackedRNNCells Bidirectional
+    TimeDistributed ConvLSTM1D ConvLSTM2D MultiHeadAttention GroupQueryAttention Attention
+    AdditiveAttention Normalization Discretization CategoryEncoding Hashing HashedCrossing
+    Rescaling ZeroPadding1D ZeroPadding2D ZeroPadding3D Cropping1D Cropping2D Cropping3D
+    UpSampling1D UpSampling2D UpSampling3D
+"""
+
+_PLAIN = {
+    "__ellipsis__",
+    "__keras_tensor__",
+    "__numpy__",
+    "__slice__",
+    "__tensor__",
+    "__tuple__",
+}
+_HOW = (
+    "Register the class with @keras.saving.register_keras_serializable() where the file is saved, "
+    "and where it is loaded, before that; or store the estimator with pickle or joblib, which is "
+    "for files of people you trust."
+)
+
+
+@cache
+def _built() -> dict[str, set[str]]:
+    """Names of classes by Keras' modules."""
+    spaces = {
+        "keras.initializers": keras.initializers.Initializer,
+        "keras.regularizers": keras.regularizers.Regularizer,
+        "keras.constraints": keras.constraints.Constraint,
+        "keras.optimizers": keras.optimizers.Optimizer,
+        "keras.optimizers.schedules": keras.optimizers.schedules.LearningRateSchedule,
+        "keras.losses": keras.losses.Loss,
+        "keras.metrics": keras.metrics.Metric,
+        "keras.dtype_policies": keras.dtype_policies.DTypePolicy,
+    }
+    names = {
+        space: {
+            name
+            for name, value in vars(_module(space)).items()
+            if inspect.isclass(value) and issubclass(value, base)
+        }
+        for space, base in spaces.items()
+    }
+    names["keras.layers"] = set(_LAYERS.split())
+    names["keras"] = {"Sequential", "Functional", "Model", "DTypePolicy", "FloatDTypePolicy"}
+    names["keras.models"] = {"Sequential", "Functional", "Model"}
+    names["keras.random"] = {"SeedGenerator"}
+    names["keras.src.models.functional"] = {"Functional"}
+    return names
+
+
+@cache
+def _functions() -> set[str]:
+    spaces = (keras.activations, keras.losses, keras.metrics)
+    return {
+        name
+        for space in spaces
+        for name, value in vars(space).items()
+        if inspect.isfunction(value) and name not in ("get", "serialize", "deserialize")
+    }
+
+
+def _module(name: str) -> Any:
+    found: Any = keras
+    for part in name.split(".")[1:]:
+        found = getattr(found, part)
+    return found
+
+
+def check_config(config: Any) -> None:
+    """Refuse a configuration that names anything beyond Keras' own parts and registered ones.
+
+    Raises
+    ------
+    ValueError
+        That says what it names, and how to register it.
+    """
+    if isinstance(config, list | tuple):
+        for item in config:
+            check_config(item)
+    elif isinstance(config, dict):
+        if "class_name" in config or "registered_name" in config or "module" in config:
+            _check_object(config)
+        for item in config.values():
+            check_config(item)
+
+
+def _check_object(config: dict[str, Any]) -> None:
+    name, module = config.get("class_name"), config.get("module")
+    registered = config.get("registered_name")
+    if isinstance(name, str) and name in _PLAIN:
+        return
+    if name == "function":
+        if isinstance(config.get("config"), str):
+            name = config["config"]
+        if _is_registered(name) or (name in _functions() and _is_keras(module)):
+            return
+    elif _is_registered(registered) or (
+        isinstance(module, str)
+        and name in _built().get(module, ())
+        and registered in (None, name)
+        and not _is_registered(name)
+    ):
+        return
+    shown = f"{module}.{name}" if registered in (None, name) else str(registered)
+    what = "code" if name in ("Lambda", "__lambda__") else "a class or function"
+    raise ValueError(
+        f"The configuration names {shown[:200]!r}, {what} that is not built from a file: it is "
+        f"none of those of Keras that are known to be harmless, and not registered. {_HOW}"
+    )
+
+
+def _is_keras(module: Any) -> bool:
+    return module in (None, "builtins") or str(module).startswith("keras.")
+
+
+def _is_registered(name: Any) -> bool:
+    """Whether this process itself has registered something by that name."""
+    return isinstance(name, str) and keras.saving.get_registered_object(name) is not None
+
+
+def is_users(thing: Any) -> bool:
+    """Whether a class or function is neither of Keras, TensorFlow nor this package."""
+    return not (thing.__module__ or "").startswith(("keras.", "tensorflow.", "wbce."))
+
+
+def registered_class(cls: type) -> str | None:
+    """The name by which :func:`class_named` finds a class; None if it does not."""
+    if inspect.isclass(cls) and not is_users(cls):
+        name = keras.saving.get_registered_name(cls)
+        if keras.saving.get_registered_object(name) is cls:
+            return str(name)
+        for space, names in _built().items():
+            if cls.__name__ in names and getattr(_module(space), cls.__name__, None) is cls:
+                return f"{space}.{cls.__name__}"
+    return None
+
+
+def class_named(name: str) -> Any:
+    """A class of Keras' or one that is registered.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    registered = keras.saving.get_registered_object(name)
+    if inspect.isclass(registered):
+        return registered
+    space, _, own = name.rpartition(".")
+    if own in _built().get(space, ()):
+        return getattr(_module(space), own)
+    raise ValueError(f"The file names the class {name[:200]!r}, which is not known here. {_HOW}")
