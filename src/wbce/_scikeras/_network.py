@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -20,6 +21,7 @@ from wbce.networks import BUILT_IN, OffsetRemover
 from wbce.persistence import copy_network
 from wbce.tracing import repeated_names
 from wbce.training import (
+    CheckpointWish,
     Ended,
     GoodEpochs,
     NetworkTraining,
@@ -282,6 +284,7 @@ class Network(KerasClassifier):
         seed: int,
         keep_state: bool,
         rows_of_members: Any = None,
+        checkpoint: CheckpointWish | None = None,
         **arguments: Any,
     ) -> Ended:
         """Train the network, by one compiled function or, for what only it can do, Keras' ``fit``.
@@ -305,9 +308,17 @@ class Network(KerasClassifier):
                     f"own fit cannot do, and it is needed for this: {reason}. Pass X_val and "
                     'y_val, early_stopping=False, or model="mlp".'
                 )
+            if reason is not None and checkpoint is not None:
+                raise ValueError(
+                    f"checkpoint={os.fspath(checkpoint.folder)!r} goes on exactly where a fit was, "
+                    f"which Keras' own fit cannot do, and it is needed for this: {reason}. Pass "
+                    "checkpoint=None, or do without that."
+                )
             if reason is not None:
                 return self._fit_by_keras(X, y, arguments)
-            training = NetworkTraining(network, X, y, arguments, keep_state, rows_of_members)
+            training = NetworkTraining(
+                network, X, y, arguments, keep_state, rows_of_members, checkpoint
+            )
         with seeded(seed) if training.runs_users_code else nullcontext():
             ended = training.run(seed)
         self._optimizer_slots = training.slots

@@ -2,17 +2,20 @@
 
 from wbce.training._batch_size import batch_size_for
 from wbce.training._callbacks import MemberScores, ValidationScore
+from wbce.training._checkpoint import CheckpointWish, check_folder
 from wbce.training._epochs import NetworkTraining, needs_keras_fit
 from wbce.training._faults import Ended, GoodEpochs, nothing_kept
 from wbce.training._seeding import seeded
 
 __all__ = [
+    "CheckpointWish",
     "Ended",
     "GoodEpochs",
     "MemberScores",
     "NetworkTraining",
     "ValidationScore",
     "batch_size_for",
+    "check_folder",
     "needs_keras_fit",
     "nothing_kept",
     "seeded",

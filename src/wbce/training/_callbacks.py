@@ -55,6 +55,18 @@ class ValidationScore(keras.callbacks.Callback):
         ):
             self.model.stop_training = True
 
+    def state(self) -> list[NDArray[Any]]:
+        """What the epochs so far have left, as arrays."""
+        if not self.best_epoch:
+            return []
+        return [np.array(self.best_score), np.array(self.best_epoch), *(self._best_weights or [])]
+
+    def go_to(self, state: list[NDArray[Any]]) -> None:
+        """Go on from a `state`."""
+        if state:
+            self.best_score, self.best_epoch = float(state[0]), int(state[1])
+            self._best_weights = state[2:] or None
+
     @property
     def keeps_weights(self) -> bool:
         """Whether there is a best epoch to go back to."""
@@ -112,6 +124,17 @@ class MemberScores(keras.callbacks.Callback):
         self._best_epochs[better] = epoch + 1
         if self.patience is not None and epoch + 1 - self._best_epochs.max() >= self.patience:
             self.model.stop_training = True
+
+    def state(self) -> list[NDArray[Any]]:
+        """What the epochs so far have left, as arrays."""
+        if self._best_epochs is None:
+            return []
+        return [self._best_losses, self._best_epochs, *self._best_weights]
+
+    def go_to(self, state: list[NDArray[Any]]) -> None:
+        """Go on from a `state`."""
+        if state:
+            self._best_losses, self._best_epochs, *self._best_weights = state
 
     @property
     def keeps_weights(self) -> bool:

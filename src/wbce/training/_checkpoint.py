@@ -6,7 +6,8 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,25 @@ class Progress:
     arrays: dict[str, list[NDArray[Any]]]
 
 
+@dataclass(frozen=True)
+class CheckpointWish:
+    """That a training be written while it goes on.
+
+    Attributes
+    ----------
+    folder : str or path-like
+    depends_on : list
+        What the training depends on beside what it sees itself, see `digest`.
+    stays : bool
+        Whether the file is to stay when the training is complete, until a larger one is that it
+        is part of.
+    """
+
+    folder: str | os.PathLike[str]
+    depends_on: list[Any]
+    stays: bool = False
+
+
 class Checkpoint:
     """The file of one fit.
 
@@ -52,9 +72,12 @@ class Checkpoint:
     folder : str or path-like
     name : str
         See `digest`.
+    stays : bool
+        As `CheckpointWish` has it.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], name: str) -> None:
+    def __init__(self, folder: str | os.PathLike[str], name: str, stays: bool) -> None:
+        self.stays = stays
         self.path = Path(folder) / f"{name}{_SUFFIX}"
         self._due = time.monotonic() + SECONDS_BETWEEN
         self._complains = True
@@ -67,22 +90,23 @@ class Checkpoint:
         ArchiveError
             If the file is damaged.
         """
+        with self.damage():
+            try:
+                return _progress(*read_archive(self.path))
+            except FileNotFoundError:
+                return None
+
+    @contextmanager
+    def damage(self) -> Iterator[None]:
+        """Say of errors with what was read that the file is damaged."""
         try:
-            document, arrays = read_archive(self.path)
-        except FileNotFoundError:
-            return None
-        except ArchiveError as error:
-            raise ArchiveError(f"{error} {self._instead()}") from error
-        try:
-            return _progress(document, arrays)
+            yield
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ArchiveError(
-                f"{os.fspath(self.path)!r} is no checkpoint of a fit ({type(error).__name__}: "
-                f"{error}). {self._instead()}"
+                f"{os.fspath(self.path)!r} is no complete checkpoint of a fit, from which it could "
+                f"go on ({type(error).__name__}: {error}). Delete the file, and the fit starts "
+                "from its first epoch."
             ) from error
-
-    def _instead(self) -> str:
-        return "Delete the file, and the fit starts from its first epoch."
 
     def is_due(self) -> bool:
         """Whether it is time to write it again."""
@@ -115,8 +139,9 @@ class Checkpoint:
         self._due = time.monotonic() + SECONDS_BETWEEN
 
     def remove(self) -> None:
-        """Remove the file: its fit is complete."""
-        self.path.unlink(missing_ok=True)
+        """Remove the file, and what a killed process left of it half written."""
+        for path in [self.path, *self.path.parent.glob(f".{self.path.name}.*.new")]:
+            path.unlink(missing_ok=True)
 
 
 def _progress(document: Any, arrays: Sequence[NDArray[Any]]) -> Progress:

@@ -26,6 +26,7 @@ from wbce.tracing import (
     tensors_of,
     traces,
 )
+from wbce.training._digest import computation
 from wbce.training._fused import apply_gradients, wants_extra_slot
 from wbce.training._keys import loss_key, numbers_of, optimizer_key
 from wbce.training._parts import Parts, joined, n_parts_of, orders_of_parts
@@ -114,6 +115,19 @@ class CompiledTraining:
         beside = [v for _, slots, extra in self._arguments for v in (*slots, *extra)]
         everything = [*self._parts.all_variables(), *beside]
         self._everything = list({id(variable): variable for variable in everything}.values())
+        self._described = [*map(repr, parts), one_thread, weighted, self._n_parts, first is None]
+
+    def identity(self) -> list[Any]:
+        """All that a step depends on but the rows, for a `digest`.
+
+        Raises
+        ------
+        ValueError
+            If code of the user's takes part that has a state which nobody can see.
+        """
+        code = computation(self._program.function) if self.is_private else []
+        variables = [np.asarray(tensor) for tensor in self.state()]
+        return [self._described, code, [np.asarray(n) for n in _values(self._numbers)], variables]
 
     def state(self) -> list[Any]:
         """Values of all that the training changes; they cost no copy until they are changed."""

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import inspect
+import os
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wbce import __version__
 from wbce._backend import keras, tf
 from wbce._errors import DivergenceError
 from wbce._storable import storable
+from wbce.losses import DeferredReweighting
 from wbce.networks import members_of
 from wbce.tracing import resource_variables, tensors_of
 from wbce.training._callbacks import MemberScores, ValidationScore
+from wbce.training._checkpoint import Checkpoint, CheckpointWish, Progress, as_arrays
 from wbce.training._compiled import CompiledLoss, CompiledTraining, places_of_trained
+from wbce.training._digest import digest
 from wbce.training._faults import (
     Ended,
     SoundWeights,
@@ -137,6 +142,7 @@ class NetworkTraining:
         Whether the optimizer's state must be in the optimizer itself afterwards.
     rows_of_members : list of ndarray of int, optional
         Which rows each member of the network trains on; None is all.
+    checkpoint : CheckpointWish, optional
 
     Attributes
     ----------
@@ -155,8 +161,10 @@ class NetworkTraining:
         arguments: dict[str, Any],
         keep_state: bool,
         rows_of_members: list[NDArray[np.integer]] | None = None,
+        checkpoint: CheckpointWish | None = None,
     ) -> None:
         self.network = network
+        self._wish, self._rows = checkpoint, (X, y)
         self._arguments = arguments
         self._callbacks = arguments.get("callbacks") or []
         self._rows_of_members = rows_of_members or [np.arange(len(X))] * members_of(network)
@@ -215,13 +223,17 @@ class NetworkTraining:
             self._rows_of_members, arguments["batch_size"], arguments.get("shuffle", True), seed
         )
         together = self._epochs_together(verbose)
+        checkpoint = self._checkpoint(seed)
         network.stop_training = False
         logs: list[tuple[int, dict[str, float]]] = []  # of all epochs that were run to their end
         fault: BaseException | None = None
         with Interrupts() as interrupts:
             try:
                 callbacks.on_train_begin()
-                epoch = first
+                if checkpoint is not None:
+                    logs += enumerate(self._resume(checkpoint, order), first)
+                complete_history(network, logs)
+                epoch = first + len(logs)
                 while epoch < last and not network.stop_training:
                     callbacks.on_epoch_begin(epoch)
                     interrupts.check()
@@ -237,8 +249,12 @@ class NetworkTraining:
                     epoch += len(losses)
                     if broken is not None:
                         raise divergence(network, epoch, broken)
+                    if checkpoint is not None and (checkpoint.is_due() or interrupts.heard):
+                        self._write(checkpoint, order, logs)
                     interrupts.check()
             except (KeyboardInterrupt, DivergenceError) as error:
+                if checkpoint is not None and isinstance(error, DivergenceError):
+                    checkpoint.remove()
                 if interrupts.insisted or not logs:
                     raise
                 if not self._keeps_best() and not self._sound.hold():  # by a callback's doing
@@ -246,6 +262,8 @@ class NetworkTraining:
                 fault = error
         if interrupts.heard and fault is None:
             fault = KeyboardInterrupt()
+        if checkpoint is not None and checkpoint.stays and fault is None:
+            self._write(checkpoint, order, logs)
         slots = self._training.finish()
         if isinstance(fault, DivergenceError) and self._keeps_best():
             with_fresh_slots(network)
@@ -256,7 +274,7 @@ class NetworkTraining:
                 self.slots = Slots.of(network, slots)
         complete_history(network, logs)
         callbacks.on_train_end(logs[-1][1] if logs else {})
-        return Ended(network.history.history, fault)
+        return Ended(network.history.history, fault, (checkpoint,) if checkpoint else ())
 
     def _train(
         self, orders: NDArray[np.int32], goes_back_to_before: bool
@@ -293,8 +311,62 @@ class NetworkTraining:
                 return good, broken
         return good, None
 
+    def _checkpoint(self, seed: int) -> Checkpoint | None:
+        """The file for exactly this training; None if there is to be none."""
+        wish = self._wish
+        if wish is None:
+            return None
+        why = f"checkpoint={os.fspath(wish.folder)!r} goes on exactly where a fit was, which cannot"
+        for callback in self._callbacks:
+            if type(callback) not in (*_OURS, DeferredReweighting):
+                raise ValueError(
+                    f"{why} be done for callbacks: nobody knows what {type(callback).__name__} "
+                    "remembers. Pass checkpoint=None, or no callbacks."
+                )
+        try:
+            as_arrays(self._training.state())
+            of_steps = self._training.identity()
+        except ValueError as error:
+            raise ValueError(
+                f"{why} be done for this network, loss or optimizer: {error}. Pass "
+                "checkpoint=None, or change that."
+            ) from None
+        arguments = {k: v for k, v in self._arguments.items() if k not in ("callbacks", "verbose")}
+        name = digest(
+            [__version__, keras.__version__, tf.__version__, np.__version__],
+            [seed, *self._rows, self._rows_of_members, arguments],
+            [of_steps, keras.config.floatx()],
+            wish.depends_on,
+        )
+        return Checkpoint(wish.folder, name, wish.stays)
+
+    def _write(
+        self, checkpoint: Checkpoint, order: RowOrder, logs: list[tuple[int, dict[str, float]]]
+    ) -> None:
+        generator, rows = order.state()
+        arrays = {"variables": as_arrays(self._training.state()), "rows": rows}
+        arrays.update((f"scores {i}", scorer.state()) for i, scorer in enumerate(self._scorers()))
+        stops = bool(self.network.stop_training)
+        checkpoint.write(Progress([values for _, values in logs], stops, generator, arrays))
+
+    def _resume(self, checkpoint: Checkpoint, order: RowOrder) -> list[dict[str, float]]:
+        """Go to where the training was written; what the history then had."""
+        found = checkpoint.read()
+        if found is None:
+            return []
+        with checkpoint.damage():
+            self._training.go_back(found.arrays["variables"])
+            order.go_to(found.generator, found.arrays["rows"])
+            for i, scorer in enumerate(self._scorers()):
+                scorer.go_to(found.arrays[f"scores {i}"])
+        self.network.stop_training = found.stops
+        return found.logs
+
+    def _scorers(self) -> list[Any]:
+        return [callback for callback in self._callbacks if type(callback) in _OURS]
+
     def _keeps_best(self) -> bool:
-        return any(type(c) in _OURS and c.keeps_weights for c in self._callbacks)
+        return any(scorer.keeps_weights for scorer in self._scorers())
 
     def _epochs_together(self, verbose: Any) -> int:
         if verbose != 0 or self._callbacks or self._validation_loss is not None:

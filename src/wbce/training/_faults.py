@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from wbce._backend import keras
 from wbce._errors import DivergenceError
+from wbce.training._checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,13 @@ class Ended:
         Values by name, one an epoch that was run to its end.
     fault : BaseException or None
         What stopped it; None where nothing did but the number of epochs, or early stopping.
+    checkpoints : tuple of Checkpoint
+        Files that another attempt would go on from.
     """
 
     history: dict[str, list[float]]
     fault: BaseException | None = None
+    checkpoints: tuple[Checkpoint, ...] = ()
 
     @property
     def stopped_by(self) -> str | None:
@@ -56,7 +60,10 @@ class Ended:
             raise nothing_kept(self.fault) from error
 
     def end(self) -> None:
-        """Raise what stopped the training."""
+        """Remove the files, unless the rest is still to come, and raise what stopped it."""
+        if self.stopped_by != "interrupt":
+            for checkpoint in self.checkpoints:
+                checkpoint.remove()
         if self.fault is not None:
             raise self.fault
 
