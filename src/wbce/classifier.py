@@ -17,7 +17,7 @@ from wbce._warnings import warn_of_accuracy
 from wbce.inference import Chain, LogitFunction
 from wbce.losses._posterior import two_columns
 from wbce.prior import estimate_prior
-from wbce.training import batch_size_for, seeded
+from wbce.training import batch_size_for, check_folder, seeded
 from wbce.validation import check_validation_split
 
 
@@ -145,6 +145,12 @@ class WeightedKerasClassifier(FitSteps):
         Whether ``fit`` goes on from the network of the last fit. With it, as after
         ``partial_fit``, a pickle keeps the optimizer's state, for Adam twice the weights' bytes;
         without, an unpickled estimator that is trained on starts with a fresh optimizer.
+    checkpoint : str, path-like or None, default=None
+        A folder in which ``fit`` writes, every few seconds, where it stands. The same fit (same
+        parameters, rows and seed) in another process goes on from there and ends with the same
+        result as without interruption; then the file is removed. A folder serves any number of
+        fits side by side, those of a search too. Needs ``random_state``, and no callbacks or other
+        things that only Keras' own ``fit`` can do. ``partial_fit`` does not use it.
     **routed
         Routed parameters (``model__``, ``optimizer__``, ``loss__``, ``metrics__``,
         ``callbacks__``, ``fit__``, ``predict__``), and arguments that `model`, a callable, names.
@@ -184,6 +190,9 @@ class WeightedKerasClassifier(FitSteps):
         scored.
     n_iter_ : int
         Epochs run.
+    stopped_by_ : None, "interrupt" or "divergence"
+        What stopped the training before its time, by Ctrl-C or because the loss was no longer a
+        number; None after a complete one.
     best_epoch_ : int
         The epoch, counted from 1, whose weights were kept; of the ensemble the middle of its
         members'.
@@ -254,6 +263,7 @@ class WeightedKerasClassifier(FitSteps):
         random_state: Any = None,
         verbose: int = 0,
         warm_start: bool = False,
+        checkpoint: Any = None,
         **routed: Any,
     ) -> None:
         self.model = model
@@ -284,6 +294,7 @@ class WeightedKerasClassifier(FitSteps):
         self.random_state = random_state
         self.verbose = verbose
         self.warm_start = warm_start
+        self.checkpoint = checkpoint
         self._take_keywords(routed)
 
     # ------------------------------------------------------------------ fitting
@@ -327,6 +338,9 @@ class WeightedKerasClassifier(FitSteps):
         ------
         ValueError, TypeError
             For parameters or data that are not allowed; the estimator is left as it was.
+        DivergenceError, KeyboardInterrupt
+            If the loss is no longer a number, or at Ctrl-C: the estimator is fitted with its last
+            good weights (``stopped_by_``), or left as it was, if there are none.
         """
         with self._as_it_was_on_error():
             check_parameters(self)
@@ -336,6 +350,8 @@ class WeightedKerasClassifier(FitSteps):
             )
             epochs = self._pop_fit_argument("epochs", fit_arguments)
             check_count("epochs", epochs)
+            if self.checkpoint is not None:
+                check_folder(self.checkpoint)
             seed = self._draw_seed()
             going_on = self.warm_start and hasattr(self, "model_")
             for name in ("_weight_so_far", "_moved_prior"):
@@ -361,7 +377,7 @@ class WeightedKerasClassifier(FitSteps):
                 self._map_to_posterior(train, judge, class_weights, fit_arguments)
                 if not going_on:
                     self._start(train)
-            self._train(
+            trained = self._train(
                 train,
                 judge,
                 seed=seed,
@@ -369,9 +385,11 @@ class WeightedKerasClassifier(FitSteps):
                 last_epoch=last_epoch,
                 arguments=fit_arguments,
             )
-            held_back = self._judged(judge, among=rows if passed is None else judge)
-            self._calibrate(held_back)
-            self._choose_threshold(judged or held_back)
+            with trained.settling():
+                held_back = self._judged(judge, among=rows if passed is None else judge)
+                self._calibrate(held_back)
+                self._choose_threshold(judged or held_back)
+        trained.end()
         return self
 
     def partial_fit(
