@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_softmax, logsumexp
 
+from wbce._numbers import as_numbers
 from wbce._posterior_steps import PosteriorSteps
 from wbce._rows import Judged, Rows
 from wbce.decisions import (
@@ -370,10 +371,9 @@ class DecisionSteps(PosteriorSteps):
                 "cost_matrix is for classes that exclude each other, and this estimator was fitted "
                 "on several labels a row."
             )
-        try:
-            costs = np.asarray(cost_matrix, dtype=np.float64)
-        except (TypeError, ValueError):
-            costs = np.full(1, np.nan)
+        costs = as_numbers(cost_matrix)
+        if costs is None:
+            raise ValueError(f"cost_matrix={cost_matrix!r} is not of numbers.")
         if costs.shape not in ((k, k), (n, k, k)):
             raise ValueError(
                 f"cost_matrix has the shape {costs.shape}: pass costs of shape {(k, k)}, or one "
