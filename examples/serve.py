@@ -235,6 +235,7 @@ class Server(ThreadingHTTPServer):
         self.shutdown()
         while select([self.socket], [], [], 0)[0]:  # those that wait to be let in
             self.handle_request()
+        self.socket.close()
         time.sleep(GRACE)
         for connection in list(self.idle):
             no_more_of(connection)
