@@ -216,7 +216,7 @@ class Running:
         return response.status, json.loads(response.read())
 
     def until(self, holds):
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while not holds(self.ask("GET", "/health")[1]):
             assert time.monotonic() < end, self.ask("GET", "/health")
             time.sleep(0.02)
@@ -264,7 +264,7 @@ class Load:
             assert not thread.is_alive()
 
     def wait(self, holds):
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while not holds():
             assert time.monotonic() < end, (self.right, self.wrong[:1], self.errors[:1])
             time.sleep(0.02)
