@@ -143,6 +143,8 @@ def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
     """Check, before any is read, that members are those that are written, and no larger."""
     if len(members) - 1 > _MOST_ARRAYS:
         raise ArchiveError(f"has {len(members)} parts, and at most {_MOST_ARRAYS + 1} are allowed.")
+    if not members:
+        raise ArchiveError("is empty.")
     expected = [_DOCUMENT, *(_array_name(i) for i in range(len(members) - 1))]
     names = [member.filename for member in members]
     if names != expected:

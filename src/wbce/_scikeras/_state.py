@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import os
 import threading
 from collections.abc import Iterator
@@ -137,10 +138,10 @@ class State(KerasClassifier):
         if not with_optimizer_state and "model_" in attributes:
             attributes["_optimizer_slots"] = None
             attributes["model_"] = {**attributes["model_"], "optimizer_variables": None}
-        return state_of(attributes)
+        return state_of(dict(sorted(attributes.items())))  # in one order: the same file
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        attributes = attributes_of(state)
+        attributes = {**_defaults(type(self)), **attributes_of(state)}
         lazy = {name for name, data in attributes.items() if _is_lazy(data)}
         self.__dict__.update({n: decode(d) for n, d in attributes.items() if n not in lazy})
         self._as_data = {name: attributes[name] for name in lazy}
@@ -204,6 +205,12 @@ class State(KerasClassifier):
 
 _NOT_STORED = ("_as_data", "_logit_function")
 _one_at_a_time = threading.RLock()
+
+
+def _defaults(cls: type) -> dict[str, Any]:
+    """Parameters that came after an estimator was stored."""
+    parameters = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
+    return {p.name: encode(p.default) for p in parameters if p.default is not p.empty}
 
 
 def _is_lazy(data: Any) -> bool:

@@ -158,7 +158,7 @@ def _refuse(data: Any, where: str) -> NoReturn:
 
 
 def _check_network(data: dict[str, Any], name: str) -> None:
-    expected = {KIND, "configs", "variables", "optimizer_variables", "chain"}
+    expected = {KIND, "keras", "configs", "variables", "optimizer_variables", "chain"}
     if set(data) != expected:
         raise ValueError(f"the network {name} has the parts {sorted(data)}")
     configs, values = data["configs"], data["variables"]

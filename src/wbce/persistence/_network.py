@@ -7,6 +7,8 @@ import types
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from wbce._backend import global_state, keras
 from wbce.inference._chain import chain_of
 from wbce.persistence._code import MissingFunction, PackedConfig, PackedFunction
@@ -27,9 +29,10 @@ def network_data(network: keras.Model, with_optimizer_state: bool = True) -> dic
     Returns
     -------
     dict
-        ``configs``, Keras' of the network and of its compilation, a `PackedConfig` where they
-        need code of the user's; ``variables``, ``optimizer_variables``; and ``chain``, what a plain
-        network computes, so that it predicts without being built (:class:`Chain`).
+        ``keras``, its version; ``configs``, Keras' of the network and of its compilation, a
+        `PackedConfig` where they need code of the user's; ``variables``,
+        ``optimizer_variables``; and ``chain``, what a plain network computes, so that it predicts
+        without being built (:class:`Chain`).
 
     Raises
     ------
@@ -49,11 +52,12 @@ def network_data(network: keras.Model, with_optimizer_state: bool = True) -> dic
     configs = {"network": config, "compile": compile_config if network.compiled else None}
     code = {**_custom_classes(network), **_custom_functions(network)}
     return {
+        "keras": keras.__version__,
         "configs": PackedConfig(configs, code) if code or not _is_harmless(configs) else configs,
-        "variables": [variable.numpy() for variable in network.variables],
+        "variables": [np.asarray(variable) for variable in network.variables],
         "optimizer_variables": None
         if optimizer is None
-        else [v.numpy() for v in optimizer.variables],
+        else [np.asarray(v) for v in optimizer.variables],
         "chain": None if chain is None else asdict(chain),
     }
 
@@ -65,16 +69,27 @@ def network_of(data: dict[str, Any], strict: bool = False) -> keras.Model:
     predicts, and is compiled anew before it trains. With ``strict`` that is an error.
     """
     packed, custom = data["configs"], {}
-    if isinstance(packed, PackedConfig):
-        configs, custom = copy.deepcopy(packed.configs), _custom_objects(packed.code)
-        network = keras.saving.deserialize_keras_object(
-            configs["network"], custom_objects=custom, safe_mode=False
-        )
-        _assign(network.variables, data["variables"])
+    has_code = isinstance(packed, PackedConfig)
+    configs = copy.deepcopy(packed.configs if has_code else packed)  # Keras takes them apart
+    if has_code:
+        custom = _custom_objects(packed.code)
     else:
-        check_config(packed)
-        configs = copy.deepcopy(packed)  # Keras takes them apart
-        network = _built(configs["network"], data["variables"])
+        check_config(configs)
+    try:
+        if has_code:
+            network = keras.saving.deserialize_keras_object(
+                configs["network"], custom_objects=custom, safe_mode=False
+            )
+            _assign(network.variables, data["variables"])
+        else:
+            network = _built(configs["network"], data["variables"])
+    except (TypeError, ValueError) as error:
+        if data["keras"] == keras.__version__:
+            raise
+        raise ValueError(
+            f"Keras {keras.__version__} cannot build the network, which Keras {data['keras']} "
+            "described: install that version, or store the estimator with this one."
+        ) from error
     if configs["compile"] is not None:
         try:
             with keras.saving.custom_object_scope(custom):

@@ -1,0 +1,358 @@
+"""save and load: the same predictions, no code, and an error for whatever does not fit."""
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from wbce import ArchiveError, WeightedKerasClassifier, load
+from wbce._archive import read_archive, write_archive
+from wbce.persistence import MissingFunction
+
+
+@keras.saving.register_keras_serializable("tests")
+class Doubled(keras.layers.Dense):
+    def call(self, inputs):
+        return 2 * super().call(inputs)
+
+
+@keras.saving.register_keras_serializable("tests")
+def registered_network(meta):
+    inputs = keras.Input((meta["n_features_in_"],))
+    return keras.Model(inputs, keras.layers.Dense(1)(Doubled(3)(inputs)))
+
+
+def convolution(meta):
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((meta["n_features_in_"],)),
+            layers.Reshape((-1, 1)),
+            layers.Conv1D(2, 3, activation="relu"),
+            layers.Dropout(0.2),
+            layers.Flatten(),
+            layers.Dense(1, "sigmoid"),
+        ]
+    )
+
+
+def clf(**parameters):
+    return WeightedKerasClassifier(
+        **{"model": "mlp", "epochs": 2, "random_state": 0, "validation_split": 0.2, **parameters}
+    )
+
+
+def frame(X):
+    columns = {"x": X[:, 0], "kind": pd.Categorical(np.where(X[:, 1] > 0.3, "a", "b"))}
+    return pd.DataFrame({**columns, "known": X[:, 2] > 0.1, "offset": X[:, 3] + 1e9})
+
+
+KINDS = {
+    "ensemble": {"model": None, "model__n_members": 2, "threshold": "auto"},
+    "weights and a constraint": {
+        "class_weight": "balanced",
+        "threshold": "auto",
+        "threshold_objective": {"min_recall": 0.5},
+    },
+    "focal, calibrated": {"loss": "focal", "gamma": 1.5, "calibrate": "isotonic"},
+    "ranks": {"loss": "smooth_ap"},
+    "a loss of Keras": {"loss": "mse"},
+    "instances": {
+        "loss": keras.losses.BinaryCrossentropy(label_smoothing=0.01),
+        "optimizer": keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 100)),
+        "random_state": np.random.RandomState(3),
+    },
+    "costs": {"cost_matrix": np.array([[0.0, 1.0], [9.0, 0.0]])},
+    "a prior": {"prior": 0.01, "threshold": 0.02},
+    "a network of the user's": {"model": convolution},
+    "registered": {"model": registered_network},
+    "warm": {"warm_start": True},
+    "linear": {"model": "linear", "early_stopping": False, "alpha": 0.9},
+}
+
+
+@pytest.fixture(scope="module")
+def fitted(abalone, iris):
+    X, y = abalone
+    models = {name: (clf(**parameters).fit(X, y), X) for name, parameters in KINDS.items()}
+    labels = np.where(y == 1, "fraud", "legit")
+    models["text labels, frame"] = clf().fit(frame(X), labels), frame(X)
+    models["more classes"] = clf(threshold="auto", loss="focal").fit(*iris), iris[0]
+    several = np.stack([y, X[:, 0] > np.median(X[:, 0])], axis=1).astype(int)
+    models["labels"] = clf(threshold="auto").fit(X, several), X
+    models["parts"] = WeightedKerasClassifier("mlp", random_state=0).partial_fit(X, y), X
+    return models
+
+
+ALL = [*KINDS, "text labels, frame", "more classes", "labels", "parts"]
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_what_is_loaded_predicts_the_same(fitted, tmp_path, kind):
+    model, X = fitted[kind]
+    model.save(tmp_path / "model.wbce")
+    twin = load(tmp_path / "model.wbce")
+    twin.save(tmp_path / "again.wbce")  # before Keras has built anything
+    assert (tmp_path / "again.wbce").read_bytes() == (tmp_path / "model.wbce").read_bytes()
+    for method in ("predict", "predict_proba", "decision_function", "predict_log_proba"):
+        np.testing.assert_array_equal(getattr(twin, method)(X), getattr(model, method)(X))
+    assert twin.predict(X).dtype == model.predict(X).dtype
+    assert twin.history_ == model.history_
+    if hasattr(model, "threshold_curve_"):
+        np.testing.assert_equal(twin.threshold_score_, model.threshold_score_)
+        np.testing.assert_equal(twin.threshold_interval_, model.threshold_interval_)
+    np.testing.assert_array_equal(
+        np.concatenate([w.ravel() for w in twin.model_.get_weights()]),
+        np.concatenate([w.ravel() for w in model.model_.get_weights()]),
+    )
+    np.testing.assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.parametrize("kind", ["weights and a constraint", "focal, calibrated", "instances"])
+def test_what_is_loaded_fits_the_same(fitted, abalone, tmp_path, kind):
+    model, _ = fitted[kind]
+    model.save(tmp_path / "model.wbce")
+    twin = load(tmp_path / "model.wbce").fit(*abalone)
+    np.testing.assert_array_equal(twin.predict_proba(abalone[0]), model.predict_proba(abalone[0]))
+
+
+def test_training_goes_on_where_it_was(abalone, tmp_path):
+    X, y = abalone
+    model = WeightedKerasClassifier("mlp", random_state=0).partial_fit(X, y)
+    model.save(tmp_path / "model.wbce")
+    twin = load(tmp_path / "model.wbce").partial_fit(X, y)
+    np.testing.assert_array_equal(twin.predict_proba(X), model.partial_fit(X, y).predict_proba(X))
+
+
+def test_one_that_was_not_fitted(tmp_path):
+    model = WeightedKerasClassifier(gamma=3, class_weight={0: 1, 1: 5}, model__n_members=4)
+    model.save(tmp_path / "model.wbce")
+    assert load(tmp_path / "model.wbce").get_params() == model.get_params()
+
+
+def test_a_function_that_is_not_in_the_file_is_said_when_it_is_needed(fitted, abalone, tmp_path):
+    model, X = fitted["a network of the user's"]
+    model.save(tmp_path / "model.wbce")
+    twin = load(tmp_path / "model.wbce")
+    assert isinstance(twin.model, MissingFunction)
+    with pytest.raises(
+        RuntimeError, match=r"'convolution' of module .* pass the function with set"
+    ):
+        twin.fit(*abalone)
+    np.testing.assert_array_equal(twin.predict(X), model.predict(X))
+    twin.save(tmp_path / "again.wbce")
+    again = pickle.loads(pickle.dumps(load(tmp_path / "again.wbce")))
+    assert "convolution" in repr(again.model)
+
+
+# ---------------------------------------------------------------------- what is not saved
+
+
+class NotRegistered(keras.layers.Dense):
+    pass
+
+
+class OwnLoss(keras.losses.BinaryCrossentropy):
+    pass
+
+
+def network_with(layer):
+    return keras.Sequential([keras.Input((9,)), layer, keras.layers.Dense(1)])
+
+
+REFUSED = {
+    "a Lambda layer": (
+        lambda: {"model": lambda meta: network_with(keras.layers.Lambda(lambda x: 2 * x))},
+        r"The network model_.*'keras.layers.Lambda', code.*register_keras_serializable",
+    ),
+    "a class that is not registered": (
+        lambda: {"model": lambda meta: network_with(NotRegistered(3))},
+        r"NotRegistered'.*register_keras_serializable\(\)",
+    ),
+    "a loss that is not registered": (
+        lambda: {"loss": OwnLoss()},
+        r"OwnLoss.*register_keras_serializable\(\)",
+    ),
+    "callbacks": (
+        lambda: {"callbacks": [keras.callbacks.TerminateOnNaN()]},
+        r"callbacks has .*TerminateOnNaN.*Set it to None for the file",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_code_is_refused(abalone, tmp_path, case):
+    parameters, message = REFUSED[case]
+    model = clf(**{"epochs": 1, **parameters()}).fit(*abalone)
+    (tmp_path / "model.wbce").write_text("the old one")
+    with pytest.raises(TypeError, match=message):
+        model.save(tmp_path / "model.wbce")
+    assert (tmp_path / "model.wbce").read_text() == "the old one"
+    assert os.listdir(tmp_path) == ["model.wbce"]
+
+
+# ---------------------------------------------------------------------- what is not loaded
+
+
+@pytest.fixture
+def path(fitted, tmp_path):
+    fitted["weights and a constraint"][0].save(tmp_path / "model.wbce")
+    return tmp_path / "model.wbce"
+
+
+@pytest.fixture
+def convolution_path(fitted, tmp_path):
+    fitted["a network of the user's"][0].save(tmp_path / "convolution.wbce")
+    return tmp_path / "convolution.wbce"
+
+
+def set_at(document, value, *way):
+    for step in way[:-1]:
+        document = document[step]
+    document[way[-1]] = value
+
+
+def changed(*way, to):
+    return lambda document, arrays: set_at(document["attributes"], to, *way)
+
+
+def lambda_layer():
+    config = keras.saving.serialize_keras_object(keras.layers.Lambda(lambda x: x))
+    return json.loads(json.dumps(config))
+
+
+CHANGES = {
+    "a later form": (lambda d, _: d.update(wbce_form=2), r"in form 2.*pip install --upgrade"),
+    "no form": (lambda d, _: d.pop("wbce_form"), "not the state of a WeightedKerasClassifier"),
+    "a list": (lambda d, _: d.update(attributes=[]), "not the state"),
+    "NaN among the weights": (lambda _, arrays: set_nan(arrays), "no numbers"),
+    "other shapes": (lambda _, arrays: drop_columns(arrays), "does not fit"),
+    "an array that is not there": (
+        changed("model_", "variables", 0, to={"$": "array", "at": 99}),
+        "names the array 99",
+    ),
+    "a negative array": (
+        changed("model_", "variables", 0, to={"$": "array", "at": -1}),
+        "names the array -1",
+    ),
+    "an unknown kind": (changed("_posterior", "$", to="subprocess"), "'subprocess'"),
+    "an unknown class": (
+        changed("_posterior", "state", "loss", "config", "registered_name", to="os>system"),
+        "register_keras_serializable",
+    ),
+    "an unknown step": (changed("model_", "chain", "steps", 0, "op", to="eval"), "eval"),
+    "more outputs": (changed("model_", "chain", "n_outputs", to=5), "ends with 1 columns, not 5"),
+    "other classes": (changed("classes_", to=[0, 1, 2]), "classes or columns"),
+    "other columns": (
+        changed("X_shape_", to={"$": "tuple", "items": [9, 3]}),
+        "classes or columns",
+    ),
+    "a huge row": (
+        changed("_output", "items", 0, to={"$": "zeros", "shape": [1, 10**12], "dtype": "<f8"}),
+        "too large",
+    ),
+    "huge text": (
+        changed("classes_", to={"$": "items", "shape": [1], "items": ["a"], "dtype": "<U99999999"}),
+        "too large",
+    ),
+    "no cut": (changed("_cut", to=None), "cannot be loaded"),
+    "NaN as cut": (
+        changed("_cut", "state", "log_odds", to={"$": "number", "text": "nan"}),
+        "do not fit together",
+    ),
+    "a wrong parameter": (changed("gamma", to=-1), "gamma=-1"),
+    "a parameter of another type": (changed("threshold", to={}), "threshold"),
+    "a method covered up": (changed("predict", to=None), r"in place of the methods \['predict'\]"),
+}
+
+
+def set_nan(arrays):
+    largest = max(arrays, key=lambda array: array.size)
+    largest.flat[3] = np.nan
+
+
+def drop_columns(arrays):
+    i = int(np.argmax([array.size for array in arrays]))
+    arrays[i] = arrays[i][:, :-1]
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_a_changed_file(path, case):
+    change, message = CHANGES[case]
+    document, arrays = read_archive(path)
+    change(document, arrays)
+    write_archive(path, document, arrays)
+    with pytest.raises(ArchiveError, match=message) as caught:
+        load(path)
+    assert str(path) in str(caught.value) or "form 2" in message or "state of" in message
+
+
+def layers_of(document):
+    return document["attributes"]["model_"]["configs"]["network"]["config"]["layers"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda layers: layers.insert(1, lambda_layer()), "Lambda"),
+        (lambda layers: layers[2].update(module="os", class_name="system"), "os.system"),
+        (lambda layers: layers[2].update(module="keras.utils", class_name="get_file"), "get_file"),
+        (lambda layers: layers[2].update(registered_name="tests>None"), "tests>None"),
+        (lambda layers: layers[2].update(class_name="TFSMLayer"), "TFSMLayer"),
+        (lambda layers: layers[2]["config"].update(filters=10**9), "filters=1000000000"),
+        (lambda layers: layers[2]["config"].update(filters=10**5), "cannot be loaded"),
+        (lambda layers: layers[2]["config"].update(filters=-1), "cannot be loaded"),
+        (lambda layers: layers.pop(), "cannot be loaded"),
+    ],
+)
+def test_a_changed_network(convolution_path, change, message):
+    document, arrays = read_archive(convolution_path)
+    change(layers_of(document))
+    write_archive(convolution_path, document, arrays)
+    with pytest.raises(ArchiveError, match=message):
+        load(convolution_path)
+
+
+def test_a_pickle_is_not_loaded(tmp_path):
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(WeightedKerasClassifier()))
+    with pytest.raises(ArchiveError, match="no file of this package"):
+        load(tmp_path / "model.pkl")
+
+
+def test_a_file_of_another_archive_is_not_loaded(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("document.json", "{}")
+    with pytest.raises(ArchiveError, match="not the state"):
+        load(path)
+
+
+_SAVES_FOREVER = """
+import sys
+from wbce import load
+model = load(sys.argv[1])
+print("begun", flush=True)
+while True:
+    model.save(sys.argv[1])
+"""
+
+
+def test_a_kill_while_saving_leaves_a_whole_file(path):
+    expected = load(path).predict_proba(np.ones((3, 9)))
+    for delay in (0.02, 0.1):
+        process = subprocess.Popen(
+            [sys.executable, "-c", _SAVES_FOREVER, str(path)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout.readline() == "begun\n"
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        np.testing.assert_array_equal(load(path).predict_proba(np.ones((3, 9))), expected)
