@@ -55,7 +55,12 @@ joblib.dump(found, "found.joblib")
 
 # MLflow's own default is skops, which wants to be told which classes to trust; without skops
 # there are the two others.
-FORMATS = {"cloudpickle": {"serialization_format": "cloudpickle"}}
+FORMATS = {
+    "cloudpickle": {
+        "serialization_format": "cloudpickle",
+        "pyfunc_predict_fn": "predict_proba",
+    }
+}
 try:
     import skops  # noqa: F401
 except ImportError:
@@ -85,6 +90,7 @@ def run(program, argument, folder):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_pipeline_is_logged_and_loaded_and_scored_in_another_process(abalone, tmp_path):
     X, y = abalone
     X = pd.DataFrame(X[:, :3], columns=["length", "width", "height"])
@@ -98,7 +104,8 @@ def test_a_pipeline_is_logged_and_loaded_and_scored_in_another_process(abalone, 
     run(_LOAD, uris, tmp_path)
     found = joblib.load(tmp_path / "found.joblib")
     assert set(found) == set(FORMATS)
-    for probabilities, labels, refused in found.values():
+    for name, (probabilities, scored, refused) in found.items():
         np.testing.assert_array_equal(probabilities, pipeline.predict_proba(X))
-        np.testing.assert_array_equal(labels, pipeline.predict(X))
+        by_pyfunc = getattr(pipeline, FORMATS[name].get("pyfunc_predict_fn", "predict"))
+        np.testing.assert_array_equal(scored, by_pyfunc(X))
         assert "length" in refused  # by the signature

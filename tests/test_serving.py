@@ -90,6 +90,7 @@ def test_many_threads_may_share_an_estimator_from_its_first_prediction_on(fitted
 _PARENT = """
 import json, os, pickle, signal, sys
 import numpy as np
+import wbce
 
 X = np.load("X.npy")
 y = (np.arange(len(X)) % 9 == 0).astype(int)
@@ -126,6 +127,7 @@ def trains(name):
 outcomes = {"loaded": {name: children(predicts, name) for name in models}}
 outcomes["loaded"]["fit"] = children(trains, "mlp")
 for name in ("mlp", "ensemble"):
+    models[name] = wbce.load(name + ".wbce")
     assert predicts(name) == "same"
 outcomes["plain networks have predicted"] = {name: children(predicts, name) for name in models}
 for name in models:
@@ -145,6 +147,8 @@ def test_forked_processes_predict_or_say_why_they_cannot(fitted, abalone, tmp_pa
     for name, model in fitted.items():
         (tmp_path / f"{name}.pkl").write_bytes(pickle.dumps(model))
         np.save(tmp_path / f"{name}.npy", model.predict_proba(X))
+    for name in ("mlp", "ensemble"):
+        fitted[name].save(tmp_path / f"{name}.wbce")
     run = subprocess.run(
         [sys.executable, "-c", _PARENT, *fitted],
         capture_output=True,
