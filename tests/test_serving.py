@@ -395,7 +395,7 @@ def test_what_the_service_refuses_and_that_it_goes_on(models, abalone, tmp_path)
             slow.endheaders(good[:10].encode())
             assert service.ask("GET", "/health")[0] == 200
             service.process.send_signal(signal.SIGTERM)
-            time.sleep(0.3)
+            time.sleep(2)  # longer than what is not begun is waited for
             slow.send(good[10:].encode())
             answer = json.loads(slow.getresponse().read())
         assert answer == answer_of((version_of(path), models[0]), X[:1])
