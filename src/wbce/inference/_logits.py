@@ -28,6 +28,7 @@ from wbce.losses._logits import (
 from wbce.tracing import (
     architecture,
     as_dtype,
+    check_threads,
     input_dtypes,
     lent_variables,
     resource_variables,
@@ -244,6 +245,7 @@ class _Program:
         self._sample = tf.nest.map_structure(lambda _: None, sample)
 
     def __call__(self, variables: list[Any], rows: tuple[Any, ...]) -> NDArray[np.float32]:
+        check_threads()
         tensors = [
             tf.convert_to_tensor(array, dtype=dtype)
             for array, dtype in zip(rows, self._dtypes, strict=True)
