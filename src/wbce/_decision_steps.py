@@ -30,6 +30,7 @@ from wbce.decisions import (
     threshold_curve,
 )
 from wbce.losses import check_cost_matrix
+from wbce.losses._posterior import refuse_nan
 from wbce.prior import class_shares
 
 _OF_TUNING = ("_tuned_rows", "_interval")
@@ -342,7 +343,7 @@ class DecisionSteps(PosteriorSteps):
         self, z: NDArray[np.float64], prior: Any = None, cost_matrix: Any = None
     ) -> NDArray[np.float64]:
         """How far each row is from the decision, or how well each class does."""
-        scores = self._log_scores(z, prior)
+        scores = refuse_nan(self._log_scores(z, prior))
         costs = self._costs
         if cost_matrix is not None:
             costs = self._checked_row_costs(cost_matrix, len(z))

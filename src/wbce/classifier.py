@@ -14,8 +14,8 @@ from wbce._parameters import check_count, check_parameters
 from wbce._rows import Judged, check_sample_weight
 from wbce._scikeras import DEFAULT_LOSS, check_keras_arguments
 from wbce._warnings import warn_of_accuracy
-from wbce.inference import Chain, LogitFunction
-from wbce.losses._posterior import two_columns
+from wbce.inference import LogitFunction, checked_chain
+from wbce.losses._posterior import refuse_nan, two_columns
 from wbce.prior import estimate_prior
 from wbce.training import batch_size_for, check_folder, seeded
 from wbce.validation import check_validation_split
@@ -789,9 +789,8 @@ class WeightedKerasClassifier(FitSteps):
         if function is None:  # after unpickling: traced when first needed
             network = self._waiting().get("model_", {})
             if network.get("chain"):
-                function = LogitFunction.of_chain(
-                    Chain(**network["chain"]), network["variables"], *self._output[1:]
-                )
+                chain = checked_chain(network["chain"], network["variables"])
+                function = LogitFunction.of_chain(chain, network["variables"], *self._output[1:])
             else:
                 function = LogitFunction(self.model_, *self._output)
             self._logit_function = function
@@ -808,10 +807,11 @@ class WeightedKerasClassifier(FitSteps):
     def _shown_scores(self, z: NDArray[np.float64], prior: Any) -> NDArray[np.float64]:
         """Scores of the probabilities that are shown."""
         if self.calibrate:
-            return self._log_scores(z, prior)
+            return refuse_nan(self._log_scores(z, prior))
         if prior is not None:
             raise ValueError(
                 f"prior={prior!r} moves true probabilities, and calibrate=False shows the "
                 "network's own output. Set calibrate=True."
             )
+        refuse_nan(z)
         return z if z.ndim == 1 or self._has_several_labels() else log_softmax(z, axis=1)
