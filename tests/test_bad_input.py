@@ -141,7 +141,7 @@ WEIGHTS = {
     "short": (np.ones(119), "inconsistent numbers of samples"),
     "NaN": (np.r_[np.ones(119), np.nan], "sample_weight contains NaN"),
     "two columns": (np.ones((120, 2)), "1D array or scalar"),
-    "text": (["a"] * 120, "could not convert"),
+    "text": (["a"] * 120, "must be numbers, one for each of the 120 rows"),
 }
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wbce._archive import ArchiveError
+    from wbce._errors import DivergenceError
     from wbce._warnings import (
         CalibrationWarning,
         CategoryWarning,
@@ -30,6 +31,7 @@ __all__ = [
     "CalibrationWarning",
     "CategoryWarning",
     "ClassWeightWarning",
+    "DivergenceError",
     "ImbalanceWarning",
     "WeightedKerasClassifier",
     "estimate_prior",
@@ -46,6 +48,7 @@ _HOMES = {
     "CalibrationWarning": "wbce._warnings",
     "CategoryWarning": "wbce._warnings",
     "ClassWeightWarning": "wbce._warnings",
+    "DivergenceError": "wbce._errors",
     "ImbalanceWarning": "wbce._warnings",
     "estimate_prior": "wbce.prior",
     "print_imbalance": "wbce.imbalance",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_softmax, logsumexp
 
+from wbce._numbers import as_numbers
 from wbce._posterior_steps import PosteriorSteps
 from wbce._rows import Judged, Rows
 from wbce.decisions import (
@@ -29,6 +30,7 @@ from wbce.decisions import (
     threshold_curve,
 )
 from wbce.losses import check_cost_matrix
+from wbce.losses._posterior import refuse_nan
 from wbce.prior import class_shares
 
 _OF_TUNING = ("_tuned_rows", "_interval")
@@ -341,7 +343,7 @@ class DecisionSteps(PosteriorSteps):
         self, z: NDArray[np.float64], prior: Any = None, cost_matrix: Any = None
     ) -> NDArray[np.float64]:
         """How far each row is from the decision, or how well each class does."""
-        scores = self._log_scores(z, prior)
+        scores = refuse_nan(self._log_scores(z, prior))
         costs = self._costs
         if cost_matrix is not None:
             costs = self._checked_row_costs(cost_matrix, len(z))
@@ -370,10 +372,9 @@ class DecisionSteps(PosteriorSteps):
                 "cost_matrix is for classes that exclude each other, and this estimator was fitted "
                 "on several labels a row."
             )
-        try:
-            costs = np.asarray(cost_matrix, dtype=np.float64)
-        except (TypeError, ValueError):
-            costs = np.full(1, np.nan)
+        costs = as_numbers(cost_matrix)
+        if costs is None:
+            raise ValueError(f"cost_matrix={cost_matrix!r} is not of numbers.")
         if costs.shape not in ((k, k), (n, k, k)):
             raise ValueError(
                 f"cost_matrix has the shape {costs.shape}: pass costs of shape {(k, k)}, or one "

@@ -253,7 +253,8 @@ def smoothed_shares(rows: ClassRows) -> ClassRows:
     The recalibration is multinomial: one slope for all classes, and one intercept for each.
     """
     mass = rows.shares * rows.sample_weight[:, None]
-    n_effective = rows.sample_weight.sum() ** 2 / (rows.sample_weight**2).sum()
+    relative = rows.sample_weight / rows.sample_weight.max()
+    n_effective = relative.sum() ** 2 / (relative**2).sum()
     per_row = mass * (n_effective / mass.sum())
     goal = np.append(1.0, np.zeros(mass.shape[1]))
     ridge = np.append(1.0, np.full(mass.shape[1], 0.1))

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from wbce._backend import keras
+from wbce._numbers import as_numbers
 from wbce.losses._base import Float64, PointwiseLoss
 
 ops = keras.ops
@@ -153,10 +154,9 @@ def check_cost_matrix(cost_matrix: Any) -> NDArray[np.float64]:
         "cost_matrix[i, j] is the cost of calling a row of class i a j: "
         "[[TN, FP], [FN, TP]] for two classes"
     )
-    try:
-        costs = np.asarray(cost_matrix, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"cost_matrix={cost_matrix!r} is not of numbers; {explained}.") from None
+    costs = as_numbers(cost_matrix)
+    if costs is None:
+        raise ValueError(f"cost_matrix={cost_matrix!r} is not of numbers; {explained}.")
     if costs.ndim != 2 or costs.shape[0] != costs.shape[1] or len(costs) < 2:
         raise ValueError(
             f"cost_matrix has the shape {costs.shape}, and is not square; {explained}."
