@@ -30,6 +30,7 @@ from wbce.decisions import (
     threshold_curve,
 )
 from wbce.losses import check_cost_matrix, check_costs
+from wbce.losses._posterior import refuse_nan
 from wbce.prior import class_shares
 
 _OF_TUNING = ("_tuned_rows", "_interval")
@@ -93,6 +94,7 @@ class DecisionSteps(PosteriorSteps):
             return posterior.log_odds(z)
         return posterior.log_proba(z)
 
+    @np.errstate(invalid="ignore")  # infinite logits, where they leave no number, are refused
     def _log_scores(self, z: NDArray[np.float64], prior: Any = None) -> NDArray[np.float64]:
         """Log-odds of class 1 or of every label, or the logarithm of every class's posterior."""
         posterior, shift = self._posterior, self._log_prior_shift
@@ -342,7 +344,7 @@ class DecisionSteps(PosteriorSteps):
         self, z: NDArray[np.float64], prior: Any = None, cost_matrix: Any = None
     ) -> NDArray[np.float64]:
         """How far each row is from the decision, or how well each class does."""
-        scores = self._log_scores(z, prior)
+        scores = refuse_nan(self._log_scores(z, prior))
         costs = self._costs
         if cost_matrix is not None:
             costs = self._checked_row_costs(cost_matrix, len(z))

@@ -13,6 +13,7 @@ from sklearn.base import clone
 
 from wbce import validation
 from wbce._decision_steps import DecisionSteps
+from wbce._errors import DivergenceError
 from wbce._numbers import is_whole
 from wbce._rows import Judged, Rows, as_labels, check_sample_weight
 from wbce.decisions import check_both_classes
@@ -28,6 +29,7 @@ class JudgingSteps(DecisionSteps):
 
     best_epoch_: int
     validation_score_: float
+    _left_checkpoints: list[Any] | None = None  # of a fold's network: files for the whole fit
 
     # ------------------------------------------------------------------ rows passed to fit
 
@@ -342,12 +344,19 @@ class JudgingSteps(DecisionSteps):
         In threads, side by side, if joblib is told so. None for when to stop says that the network
         that is kept needs validation rows itself, to be calibrated.
         """
-        parts = Parallel(prefer="threads", require="sharedmem")(
-            delayed(self._judged_in_fold)(
-                rows.take(kept), rows.take(held), seed + 1 + number, epochs, arguments
+        left: list[Any] = []
+        try:
+            parts = Parallel(prefer="threads", require="sharedmem")(
+                delayed(self._judged_in_fold)(
+                    rows.take(kept), rows.take(held), seed + 1 + number, epochs, arguments, left
+                )
+                for number, (kept, held) in enumerate(folds)
             )
-            for number, (kept, held) in enumerate(folds)
-        )
+        except DivergenceError:
+            for checkpoint in left:
+                checkpoint.remove()
+            raise
+        self._fold_checkpoints = left
         judged, best_epochs, losses = zip(*parts, strict=True)
         codes, weight, z, scores = (
             np.concatenate([getattr(part, name) for part in judged])
@@ -360,28 +369,32 @@ class JudgingSteps(DecisionSteps):
         return pooled, round(np.median(best_epochs)) - arguments.get("initial_epoch", 0)
 
     def _judged_in_fold(
-        self, train: Rows, judge: Rows, seed: int, epochs: int, arguments: dict[str, Any]
+        self, train: Rows, judge: Rows, seed: int, epochs: int, arguments: Any, left: list[Any]
     ) -> tuple[Judged, int | None, float]:
         """What a network that was trained on some rows says of others; its epochs and its score.
 
-        One that is calibrated gives no number of epochs.
+        One that is calibrated gives no number of epochs. Its checkpoints are left to the caller.
         """
         network = clone(self)
+        network._left_checkpoints = left
         network.set_params(threshold=None, threshold_cv=None, random_state=seed)
         if self._positive is not None:
             network.set_params(pos_label=self.pos_label_)
         if self._built_in() is not None:
             network._told_categories = self._input_columns[0]
-        network.fit(
-            train.X,
-            train.y,
-            sample_weight=train.sample_weight,
-            X_val=judge.X,
-            y_val=judge.y,
-            sample_weight_val=judge.sample_weight,
-            epochs=epochs,
-            **arguments,
-        )
+        try:
+            network.fit(
+                train.X,
+                train.y,
+                sample_weight=train.sample_weight,
+                X_val=judge.X,
+                y_val=judge.y,
+                sample_weight_val=judge.sample_weight,
+                epochs=epochs,
+                **arguments,
+            )
+        except DivergenceError as error:
+            raise error.keeping(None) from None
         if network._posterior is None:  # such a network says nothing of classes
             self.model_ = network.model_
             self._refuse_class_decisions()

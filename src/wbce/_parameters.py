@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -60,6 +61,7 @@ def check_parameters(estimator: Any) -> None:
         raise ValueError(f"warm_start={estimator.warm_start!r} is not allowed: pass True or False.")
     check_count("n_iter_no_change", estimator.n_iter_no_change)
     check_count("epochs", estimator.epochs)
+    _check_checkpoint(estimator.checkpoint, estimator.random_state)
 
 
 def _check_model(model: Any) -> None:
@@ -151,6 +153,20 @@ def _check_calibrate(value: Any) -> None:
             f"calibrate={value!r} is not allowed: pass True (the posterior that the loss implies), "
             "'sigmoid' or 'isotonic' (calibrated on the validation rows), or False (the network's "
             "own output)."
+        )
+
+
+def _check_checkpoint(folder: Any, random_state: Any) -> None:
+    if folder is None:
+        return
+    if not isinstance(folder, str | os.PathLike) or not os.fspath(folder):
+        raise ValueError(
+            f"checkpoint={folder!r} is not allowed: pass the path of a folder, or None."
+        )
+    if random_state is None:
+        raise ValueError(
+            f"checkpoint={os.fspath(folder)!r} needs random_state: with None every fit has another "
+            "seed, and none could go on from the file of one that was killed. Pass a number."
         )
 
 

@@ -14,10 +14,10 @@ from wbce._parameters import check_count, check_parameters
 from wbce._rows import Judged, check_sample_weight
 from wbce._scikeras import DEFAULT_LOSS, check_keras_arguments
 from wbce._warnings import warn_of_accuracy
-from wbce.inference import Chain, LogitFunction
-from wbce.losses._posterior import two_columns
+from wbce.inference import LogitFunction, checked_chain
+from wbce.losses._posterior import refuse_nan, two_columns
 from wbce.prior import estimate_prior
-from wbce.training import batch_size_for, seeded
+from wbce.training import batch_size_for, check_folder, seeded
 from wbce.validation import check_validation_split
 
 
@@ -145,6 +145,12 @@ class WeightedKerasClassifier(FitSteps):
         Whether ``fit`` goes on from the network of the last fit. With it, as after
         ``partial_fit``, a pickle keeps the optimizer's state, for Adam twice the weights' bytes;
         without, an unpickled estimator that is trained on starts with a fresh optimizer.
+    checkpoint : str, path-like or None, default=None
+        A folder in which ``fit`` writes, every few seconds, where it stands. The same fit (same
+        parameters, rows and seed) in another process goes on from there and ends with the same
+        result as without interruption; then the file is removed. A folder serves any number of
+        fits side by side, those of a search too. Needs ``random_state``, and no callbacks or other
+        things that only Keras' own ``fit`` can do. ``partial_fit`` does not use it.
     **routed
         Routed parameters (``model__``, ``optimizer__``, ``loss__``, ``metrics__``,
         ``callbacks__``, ``fit__``, ``predict__``), and arguments that `model`, a callable, names.
@@ -184,6 +190,9 @@ class WeightedKerasClassifier(FitSteps):
         scored.
     n_iter_ : int
         Epochs run.
+    stopped_by_ : None, "interrupt" or "divergence"
+        What stopped the training before its time, by Ctrl-C or because the loss was no longer a
+        number; None after a complete one.
     best_epoch_ : int
         The epoch, counted from 1, whose weights were kept; of the ensemble the middle of its
         members'.
@@ -254,6 +263,7 @@ class WeightedKerasClassifier(FitSteps):
         random_state: Any = None,
         verbose: int = 0,
         warm_start: bool = False,
+        checkpoint: Any = None,
         **routed: Any,
     ) -> None:
         self.model = model
@@ -284,6 +294,7 @@ class WeightedKerasClassifier(FitSteps):
         self.random_state = random_state
         self.verbose = verbose
         self.warm_start = warm_start
+        self.checkpoint = checkpoint
         self._take_keywords(routed)
 
     # ------------------------------------------------------------------ fitting
@@ -327,6 +338,9 @@ class WeightedKerasClassifier(FitSteps):
         ------
         ValueError, TypeError
             For parameters or data that are not allowed; the estimator is left as it was.
+        DivergenceError, KeyboardInterrupt
+            If the loss is no longer a number, or at Ctrl-C: the estimator is fitted with its last
+            good weights (``stopped_by_``), or left as it was, if there are none.
         """
         with self._as_it_was_on_error():
             check_parameters(self)
@@ -337,6 +351,8 @@ class WeightedKerasClassifier(FitSteps):
             )
             epochs = self._pop_fit_argument("epochs", fit_arguments)
             check_count("epochs", epochs)
+            if self.checkpoint is not None:
+                check_folder(self.checkpoint)
             seed = self._draw_seed()
             going_on = self.warm_start and hasattr(self, "model_")
             for name in ("_weight_so_far", "_moved_prior"):
@@ -362,7 +378,7 @@ class WeightedKerasClassifier(FitSteps):
                 self._map_to_posterior(train, judge, class_weights, fit_arguments)
                 if not going_on:
                     self._start(train)
-            self._train(
+            trained = self._train(
                 train,
                 judge,
                 seed=seed,
@@ -370,9 +386,11 @@ class WeightedKerasClassifier(FitSteps):
                 last_epoch=last_epoch,
                 arguments=fit_arguments,
             )
-            held_back = self._judged(judge, among=rows if passed is None else judge)
-            self._calibrate(held_back)
-            self._choose_threshold(judged or held_back)
+            with trained.settling():
+                held_back = self._judged(judge, among=rows if passed is None else judge)
+                self._calibrate(held_back)
+                self._choose_threshold(judged or held_back)
+        trained.end()
         return self
 
     def partial_fit(
@@ -757,23 +775,16 @@ class WeightedKerasClassifier(FitSteps):
 
     def _logits_of(self, X: NDArray[Any]) -> NDArray[np.float64]:
         """Logits of rows that are validated."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            z = self._traced_logits()(self._encode(X))
-        if not np.isfinite(z).all():
-            raise ValueError(
-                "The network's output for these rows of X is not a finite number: their values, of "
-                f"up to {np.nanmax(np.abs(X)):g}, overflow in it. Rescale or clip them."
-            )
-        return z
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not a number, is refused
+            return self._traced_logits()(self._encode(X))
 
     def _traced_logits(self) -> LogitFunction:
         function = self._logit_function
         if function is None:  # after unpickling: traced when first needed
             network = self._waiting().get("model_", {})
             if network.get("chain"):
-                function = LogitFunction.of_chain(
-                    Chain(**network["chain"]), network["variables"], *self._output[1:]
-                )
+                chain = checked_chain(network["chain"], network["variables"])
+                function = LogitFunction.of_chain(chain, network["variables"], *self._output[1:])
             else:
                 function = LogitFunction(self.model_, *self._output)
             self._logit_function = function
@@ -790,10 +801,11 @@ class WeightedKerasClassifier(FitSteps):
     def _shown_scores(self, z: NDArray[np.float64], prior: Any) -> NDArray[np.float64]:
         """Scores of the probabilities that are shown."""
         if self.calibrate:
-            return self._log_scores(z, prior)
+            return refuse_nan(self._log_scores(z, prior))
         if prior is not None:
             raise ValueError(
                 f"prior={prior!r} moves true probabilities, and calibrate=False shows the "
                 "network's own output. Set calibrate=True."
             )
+        refuse_nan(z)
         return z if z.ndim == 1 or self._has_several_labels() else log_softmax(z, axis=1)

@@ -10,7 +10,13 @@ import numpy as np
 from wbce._archive import ArchiveError
 from wbce._parameters import check_parameters
 from wbce.classifier import WeightedKerasClassifier
-from wbce.persistence import raise_not_an_estimator, read_state
+from wbce.inference import LogitFunction
+from wbce.persistence import (
+    check_outputs,
+    numbers_allowed,
+    raise_not_an_estimator,
+    read_state,
+)
 
 
 def load(path: str | os.PathLike[str]) -> WeightedKerasClassifier:
@@ -80,6 +86,18 @@ def _check_names(attributes: dict[str, Any]) -> None:
         raise ValueError(f"it has values in place of the methods {covering}")
 
 
+def _checked_logits(estimator: WeightedKerasClassifier) -> LogitFunction:
+    """Find out how large a network gets before it computes: a plain one is its weights."""
+    if not estimator._waiting().get("model_", {}).get("chain"):
+        network = estimator.model_
+        n_weights = sum(int(np.prod(variable.shape)) for variable in network.variables)
+        check_outputs(network, n_weights)
+        largest = estimator._traced_logits().largest_tensor
+        if largest > numbers_allowed(n_weights):
+            raise ValueError(f"its network makes {largest} numbers of a row, which is too many")
+    return estimator._traced_logits()
+
+
 def _predict_a_row(estimator: WeightedKerasClassifier) -> None:
     """Go the whole way from a row to a decision, so that what does not fit is found now."""
     classes = estimator.classes_
@@ -90,7 +108,7 @@ def _predict_a_row(estimator: WeightedKerasClassifier) -> None:
     sample, n_classes = estimator._output[:2]
     if len(classes) != n_classes or np.shape(sample)[1:] != estimator.X_shape_[1:]:
         raise ValueError("classes or columns are not those of its network")
-    z = estimator._traced_logits()(sample)
+    z = _checked_logits(estimator)(estimator._encode(sample))
     parts = z, estimator._shown_scores(z, None), estimator._decision(z)
     if len({part.shape for part in parts}) > 1 or not all(
         np.isfinite(part).all() for part in parts
