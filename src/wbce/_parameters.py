@@ -160,7 +160,8 @@ def _check_calibrate(value: Any) -> None:
 def _check_checkpoint(folder: Any, random_state: Any) -> None:
     if folder is None:
         return
-    if not isinstance(folder, str | os.PathLike) or not os.fspath(folder):
+    path = os.fspath(folder) if isinstance(folder, str | os.PathLike) else ""
+    if not path or "\0" in path:
         raise ValueError(
             f"checkpoint={folder!r} is not allowed: pass the path of a folder, or None."
         )
