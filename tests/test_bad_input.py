@@ -496,10 +496,16 @@ def test_an_objective_that_returns_no_numbers():
                 model.tune_threshold(X, y, objective=returned)
 
 
-def test_gamma_for_more_classes_than_there_are():
-    model = clf(loss="focal", gamma=[1.0, 2.0])
-    with pytest.raises(ValueError, match=r"gamma.*\(2,\).*3"):
-        model.partial_fit(X, np.arange(120) % 3)
+@pytest.mark.parametrize("call", ["fit", "partial_fit", "initialize"])
+def test_gamma_for_more_or_fewer_classes_than_there_are(call):
+    for gamma, y in (
+        ([1.0, 2.0], np.arange(120) % 3),
+        ([1.0, 2.0, 3.0], Y),
+        ([1.0], Y),
+        ([1.0, 2.0, 3.0], np.stack([Y, 1 - Y], axis=1)),
+    ):
+        with pytest.raises(ValueError, match="gamma"):
+            getattr(clf(loss="focal", gamma=gamma), call)(X, y)
 
 
 def test_functions():
@@ -523,6 +529,7 @@ def test_losses_name_what_they_were_given():
         (Focal, {"gamma": HUGE}, "gamma=1000"),
         (Focal, {"reduction": []}, r"reduction=\[\]"),
         (Tversky, {"name": np.ones(2)}, "name="),
+        (Tversky, {"dtype": {}}, "dtype="),
         (Tversky, {"alpha": 1e39}, r"alpha=1e\+39.*float32"),
         (WeightedCrossentropy, {"pos_weight": 1j}, "pos_weight=1j"),
     ):
