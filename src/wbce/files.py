@@ -105,8 +105,8 @@ def _predict_a_row(estimator: WeightedKerasClassifier) -> None:
     rows = _a_row(estimator)
     _check_size_of_network(estimator)
     z = estimator._traced_logits()(rows)
-    if estimator._wants_keras_predict({}):
-        estimator.model_.predict(rows, verbose=0)
+    if estimator._wants_keras_predict({}) and not hasattr(estimator, "feature_names_in_"):
+        estimator._keras_outputs(np.zeros((1, *estimator.X_shape_[1:])), {})
     parts = z, estimator._shown_scores(z, None), estimator._decision(z)
     if len({part.shape for part in parts}) > 1 or not all(
         np.isfinite(part).all() for part in parts
