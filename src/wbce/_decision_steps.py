@@ -29,7 +29,7 @@ from wbce.decisions import (
     resampled_interval,
     threshold_curve,
 )
-from wbce.losses import check_cost_matrix
+from wbce.losses import check_cost_matrix, check_costs
 from wbce.losses._posterior import refuse_nan
 from wbce.prior import class_shares
 
@@ -381,9 +381,5 @@ class DecisionSteps(PosteriorSteps):
                 f"such matrix for each of the {n} rows, {(n, k, k)}. [..., i, j] is the cost of "
                 f"calling a row of class i a j, in the order of {self.classes_.tolist()}."
             )
-        if not np.isfinite(costs).all() or (costs < 0).any():
-            raise ValueError(
-                "cost_matrix has entries that are negative, NaN or infinite. For gains, subtract "
-                "the largest gain and change the sign."
-            )
+        check_costs(costs)
         return costs

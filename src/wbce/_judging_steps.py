@@ -65,7 +65,13 @@ class JudgingSteps(DecisionSteps):
     ) -> Rows:
         """Check labelled rows beside those of the fit."""
         y = as_labels(passed[1], names[0])
-        X, y = self._validate_data(passed[0], y)
+        try:
+            X, y = self._validate_data(passed[0], y)
+        except (TypeError, ValueError) as error:
+            if names[0] == "y":
+                raise
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"Of the rows passed as X_val and y_val: {error}") from error
         population = check_sample_weight(passed[2], X, names[1])
         kept = population > 0
         X, y, population = X[kept], y[kept], population[kept]

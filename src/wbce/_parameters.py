@@ -190,8 +190,12 @@ def _check_optimizer_numbers(estimator: Any) -> None:
         if switched_off or isinstance(value, bool | Mapping) or callable(value):
             continue  # the last two are flags and schedules
         number = as_numbers(value)
-        if number is None or number.shape or not abs(number) <= _LARGEST:
-            raise ValueError(f"{name}={shortened(value)} is not allowed: pass a finite number.")
+        too_large = is_whole(value) and abs(value) >= 2**31
+        if number is None or number.shape or too_large or not abs(number) <= _LARGEST:
+            raise ValueError(
+                f"{name}={shortened(value)} is not allowed: pass a finite number, a whole one "
+                "below 2**31."
+            )
 
 
 def check_count(name: str, value: Any) -> None:

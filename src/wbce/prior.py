@@ -121,7 +121,9 @@ def estimate_prior(
     if not (prior > 0).all() or abs(prior.sum() - 1) > 1e-6:
         raise ValueError(f"prior={prior.tolist()} is not shares above 0 that sum to one.")
     weight = check_sample_weight(sample_weight, proba)
-    likelihood = proba / prior
+    with np.errstate(divide="ignore"):
+        log_likelihood = np.log(proba) - np.log(prior)
+    likelihood = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
     weight = weight / weight.sum()
     shares = prior / prior.sum()
     for _ in range(10_000):

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, make_scorer
 
-from wbce._numbers import is_number
+from wbce._numbers import as_numbers, is_number
 
 Float64 = NDArray[np.float64]
 Figure = Callable[[Float64, Float64, Float64, Float64], Float64]
@@ -173,10 +173,11 @@ class Objective:
             If a function of the user's does not give one number a cut.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
-            found = np.asarray(self.figure(*counts), dtype=np.float64)
-        if found.shape != counts[0].shape:
+            found = as_numbers(self.figure(*counts))
+        if found is None or found.shape != counts[0].shape:
+            what = "no numbers" if found is None else f"an array of shape {found.shape}"
             raise ValueError(
-                f"threshold_objective={self.said!r} returned an array of shape {found.shape} for "
+                f"threshold_objective={self.said!r} returned {what} for "
                 f"counts of shape {counts[0].shape}: it gets arrays tp, fp, fn and tn with one "
                 "number for every cut, and returns one number for every cut, to be maximised."
             )
