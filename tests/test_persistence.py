@@ -288,6 +288,19 @@ def test_a_state_without_code_objects_runs_no_code(abalone):
         _ = twin.model_
 
 
+def test_code_of_another_python_is_not_run(abalone):
+    X, y = abalone
+    model = WeightedKerasClassifier(local_network(), epochs=1, random_state=0).fit(X, y)
+    state = model.__getstate__()
+    state["attributes"]["model"].python = (3, 1)
+    twin = pickle.loads(pickle.dumps(model))
+    twin.__setstate__(state)
+    assert isinstance(twin.model, MissingFunction)
+    np.testing.assert_array_equal(twin.predict(X), model.predict(X))
+    with pytest.raises(RuntimeError, match="another version of Python"):
+        twin.fit(X, y)
+
+
 def test_no_training_row_is_stored(abalone):
     X, y = abalone
     X = X.copy()

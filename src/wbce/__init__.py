@@ -35,6 +35,7 @@ __all__ = [
     "ImbalanceWarning",
     "WeightedKerasClassifier",
     "estimate_prior",
+    "export",
     "load",
     "losses",
     "print_imbalance",
@@ -58,8 +59,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "losses":
-        return importlib.import_module("wbce.losses")
+    if name in ("export", "losses"):
+        return importlib.import_module(f"wbce.{name}")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'wbce' has no attribute {name!r}")

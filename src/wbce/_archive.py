@@ -10,6 +10,7 @@ import io
 import json
 import os
 import secrets
+import stat
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -104,33 +105,26 @@ def read_archive(path: str | os.PathLike[str]) -> tuple[Any, list[NDArray[Any]]]
     OSError
         If it cannot be read at all.
     """
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=_opened_at_once) as file:
         try:
             return _read(file)
         except ArchiveError as error:
             raise ArchiveError(f"{os.fspath(path)!r} {error}") from error
-        except (
-            EOFError,
-            IndexError,
-            KeyError,
-            MemoryError,
-            NotImplementedError,  # a kind of zip file that the library knows, but does not read
-            OSError,
-            OverflowError,
-            RecursionError,
-            RuntimeError,  # encrypted
-            SyntaxError,
-            TypeError,
-            ValueError,
-            zipfile.BadZipFile,
-        ) as error:
+        except Exception as error:  # of bytes of any form
             raise ArchiveError(
                 f"{os.fspath(path)!r} cannot be read: it is no file of this package, was cut off, "
                 f"or has been damaged ({type(error).__name__}: {error}). Take another copy of it."
             ) from error
 
 
+def _opened_at_once(path: str, flags: int) -> int:
+    """Open without waiting for whoever writes into a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def _read(file: BinaryIO) -> tuple[Any, list[NDArray[Any]]]:
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        raise ArchiveError("is a pipe or a device, and no file.")
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         _check_members(members, os.fstat(file.fileno()).st_size)

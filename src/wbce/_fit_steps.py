@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from wbce import weights
 from wbce._judging_steps import JudgingSteps
-from wbce._rows import Everything, Judged, Rows, check_groups, check_sample_weight
+from wbce._rows import Everything, Judged, Rows, check_classes, check_groups, check_sample_weight
 from wbce._warnings import ClassWeightWarning, warn_once
 from wbce.decisions import average_precision
 from wbce.inference import HeldOutLogits
@@ -51,6 +51,8 @@ class FitSteps(JudgingSteps):
             raise ValueError(
                 f"This {type(self).__name__} requires y to be passed, but the target y is None."
             )
+        if X is None:
+            raise ValueError("X is None: pass rows to train on.")
         X, y = self._validate_data(X, y, reset=reset, same_dtype=not reset)
         population, groups = check_sample_weight(sample_weight, X), check_groups(groups, X)
         everything = None
@@ -74,6 +76,7 @@ class FitSteps(JudgingSteps):
             return Rows(X, y, None, population, groups, everything)
         self._check_two_class_parameters()
         self._check_costs()
+        self._check_labels_are_known(y)
         return Rows(X, y, self._codes(y), population, groups, everything)
 
     def _check_two_class_parameters(self) -> None:
@@ -409,6 +412,11 @@ class FitSteps(JudgingSteps):
                     f"Invalid argument `{name}` to `partial_fit`: it trains one epoch, from the "
                     "current one on."
                 )
+        if "validation_data" in arguments or hasattr(self, "fit__validation_data"):
+            raise TypeError(
+                "Invalid argument `validation_data` to `partial_fit`: it trains on some rows, and "
+                "judges by none."
+            )
         strategy = weights.needs_all_rows(self.class_weight, self.pos_weight)
         if strategy is not None:
             raise ValueError(
@@ -440,9 +448,10 @@ class FitSteps(JudgingSteps):
             )
 
     def _remember_classes(self, classes: ArrayLike | None, first: bool) -> None:
+        labels = None if classes is None else check_classes(classes)
         if first:
-            self.classes_ = None if classes is None else np.unique(np.asarray(classes))
-        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            self.classes_ = labels
+        elif labels is not None and not np.array_equal(labels, self.classes_):
             raise ValueError(
                 f"classes={classes!r} differs from the first call's {self.classes_.tolist()}."
             )

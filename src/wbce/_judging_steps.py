@@ -14,7 +14,8 @@ from sklearn.base import clone
 from wbce import validation
 from wbce._decision_steps import DecisionSteps
 from wbce._errors import DivergenceError
-from wbce._rows import Judged, Rows, check_sample_weight
+from wbce._numbers import is_whole
+from wbce._rows import Judged, Rows, as_labels, check_sample_weight
 from wbce.decisions import check_both_classes
 from wbce.inference import HeldOutLogits
 from wbce.losses import BatchLoss
@@ -63,20 +64,20 @@ class JudgingSteps(DecisionSteps):
         self, passed: PassedRows, names: tuple[str, str] = ("y_val", "sample_weight_val")
     ) -> Rows:
         """Check labelled rows beside those of the fit."""
-        if passed[1] is None:
-            raise ValueError(f"{names[0]} is None: labels are needed for every row.")
-        X, y = self._validate_data(passed[0], passed[1])
+        y = as_labels(passed[1], names[0])
+        try:
+            X, y = self._validate_data(passed[0], y)
+        except (TypeError, ValueError) as error:
+            if names[0] == "y":
+                raise
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"Of the rows passed as X_val and y_val: {error}") from error
         population = check_sample_weight(passed[2], X, names[1])
         kept = population > 0
         X, y, population = X[kept], y[kept], population[kept]
         codes = None
         if self._has_one_label_a_row():
-            unknown = sorted(set(y.ravel().tolist()) - set(self.classes_.tolist()), key=str)
-            if unknown:
-                raise ValueError(
-                    f"{names[0]} has labels that the fit did not have: {unknown}. It had "
-                    f"{self.classes_.tolist()}."
-                )
+            self._check_labels_are_known(y, names[0])
             codes = self._codes(y)
         elif self._has_several_labels():
             codes = self._indicators(y)
@@ -272,7 +273,7 @@ class JudgingSteps(DecisionSteps):
         if self._built_in() != "ensemble":
             return 1
         n_members = getattr(self, "model__n_members", N_MEMBERS)
-        if isinstance(n_members, bool) or not isinstance(n_members, int) or n_members < 1:
+        if not is_whole(n_members) or n_members < 1:
             raise ValueError(f"model__n_members={n_members!r}: pass a whole number above zero.")
         return n_members
 

@@ -12,10 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 from wbce._fit_steps import FitSteps
 from wbce._parameters import check_count, check_parameters
 from wbce._rows import Judged, check_sample_weight
-from wbce._scikeras import DEFAULT_LOSS
+from wbce._scikeras import DEFAULT_LOSS, check_keras_arguments
 from wbce._warnings import warn_of_accuracy
-from wbce.inference import Chain, LogitFunction
-from wbce.losses._posterior import two_columns
+from wbce.inference import LogitFunction, checked_chain
+from wbce.losses._posterior import refuse_nan, two_columns
 from wbce.prior import estimate_prior
 from wbce.training import batch_size_for, check_folder, seeded
 from wbce.validation import check_validation_split
@@ -137,8 +137,8 @@ class WeightedKerasClassifier(FitSteps):
     shuffle : bool, default=True
         Whether to shuffle rows before every epoch.
     random_state : int, RandomState instance or None, default=None
-        Seed of the split, the network's initial weights and the shuffling. No global generator is
-        changed.
+        Seed of the split, the network's initial weights and the shuffling; None draws one from
+        NumPy's global generator, as scikit-learn does. No global generator is changed otherwise.
     verbose : int, default=0
         Keras' verbosity.
     warm_start : bool, default=False
@@ -344,6 +344,7 @@ class WeightedKerasClassifier(FitSteps):
         """
         with self._as_it_was_on_error():
             check_parameters(self)
+            check_keras_arguments(fit_arguments)
             passed = self._passed_rows(X_val, y_val, sample_weight_val, fit_arguments)
             validation_split = check_validation_split(
                 self._pop_fit_argument("validation_split", fit_arguments)
@@ -423,6 +424,7 @@ class WeightedKerasClassifier(FitSteps):
         """
         with self._as_it_was_on_error():
             check_parameters(self)
+            check_keras_arguments(fit_arguments)
             self._check_parts_suffice(fit_arguments)
             seed = self._draw_seed() + self.current_epoch
             first = not hasattr(self, "model_")
@@ -742,7 +744,7 @@ class WeightedKerasClassifier(FitSteps):
         float
         """
         self._check_fitted()
-        labels = self._validate_data(y=y)[1]
+        labels = self._validate_y(y, reset=False, same_dtype=False)
         predicted = self.predict(X)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, labels)
@@ -773,34 +775,43 @@ class WeightedKerasClassifier(FitSteps):
 
     def _logits_of(self, X: NDArray[Any]) -> NDArray[np.float64]:
         """Logits of rows that are validated."""
-        return self._traced_logits()(self._encode(X))
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = self._traced_logits()(self._encode(X))
+        if not np.isfinite(z).all():
+            raise ValueError(
+                "The network's output for these rows of X is not a finite number: their values, of "
+                f"up to {np.nanmax(np.abs(X)):g}, overflow in it. Rescale or clip them."
+            )
+        return z
 
     def _traced_logits(self) -> LogitFunction:
         function = self._logit_function
         if function is None:  # after unpickling: traced when first needed
             network = self._waiting().get("model_", {})
             if network.get("chain"):
-                function = LogitFunction.of_chain(
-                    Chain(**network["chain"]), network["variables"], *self._output[1:]
-                )
+                chain = checked_chain(network["chain"], network["variables"])
+                function = LogitFunction.of_chain(chain, network["variables"], *self._output[1:])
             else:
                 function = LogitFunction(self.model_, *self._output)
             self._logit_function = function
         return function
 
     def _keras_outputs(self, X: Any, arguments: dict[str, Any]) -> Any:
+        check_keras_arguments(arguments)
         arguments = dict(arguments)
         size = arguments.get("batch_size", getattr(self, "predict__batch_size", self.batch_size))
-        arguments["batch_size"] = 1024 if size == "auto" else batch_size_for(len(X), size)
+        auto = isinstance(size, str) and size == "auto"
+        arguments["batch_size"] = 1024 if auto else batch_size_for(len(X), size)
         return self._keras_predict(X, arguments)
 
     def _shown_scores(self, z: NDArray[np.float64], prior: Any) -> NDArray[np.float64]:
         """Scores of the probabilities that are shown."""
         if self.calibrate:
-            return self._log_scores(z, prior)
+            return refuse_nan(self._log_scores(z, prior))
         if prior is not None:
             raise ValueError(
                 f"prior={prior!r} moves true probabilities, and calibrate=False shows the "
                 "network's own output. Set calibrate=True."
             )
+        refuse_nan(z)
         return z if z.ndim == 1 or self._has_several_labels() else log_softmax(z, axis=1)

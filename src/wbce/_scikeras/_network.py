@@ -19,7 +19,7 @@ from wbce.losses import OwnLoss, loss_on_logits, resolve_loss
 from wbce.losses._keras import keras_loss_class, takes_one_hot
 from wbce.networks import BUILT_IN, OffsetRemover
 from wbce.persistence import copy_network
-from wbce.tracing import repeated_names
+from wbce.tracing import check_threads, repeated_names
 from wbce.training import (
     CheckpointWish,
     Ended,
@@ -294,6 +294,7 @@ class Network(KerasClassifier):
         Ended
             With Keras' history.
         """
+        check_threads()
         routed = route_params(
             self.get_params(deep=False), destination="fit", pass_filter=self._fit_kwargs
         )
@@ -348,6 +349,7 @@ class Network(KerasClassifier):
 
     def _keras_predict(self, X: Any, arguments: dict[str, Any]) -> Any:
         """Call Keras' own ``predict`` with the routed arguments; X is validated."""
+        check_threads()
         view = self._view()  # threads share the estimator
         view._initialize_callbacks()
         try:

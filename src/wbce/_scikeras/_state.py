@@ -19,6 +19,7 @@ from wbce.persistence import (
     KIND,
     LAZY,
     attributes_of,
+    check_sizes,
     decode,
     encode,
     network_data,
@@ -142,6 +143,7 @@ class State(KerasClassifier):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         attributes = {**_defaults(type(self)), **attributes_of(state)}
+        check_sizes(attributes)
         lazy = {name for name, data in attributes.items() if _is_lazy(data)}
         self.__dict__.update({n: decode(d) for n, d in attributes.items() if n not in lazy})
         self._as_data = {name: attributes[name] for name in lazy}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -73,7 +74,7 @@ def _known(step: Step) -> None:
 def _dense(step: Step, shapes: Shapes, members: int, width: int) -> tuple[int, int]:
     _known(step)
     units = shapes[0][-1] if shapes and len(shapes[0]) == 2 else -1
-    if members or len(shapes) not in (1, 2):
+    if members or len(shapes) not in (1, 2) or not units:
         raise ValueError("it needs rows, and a kernel with or without a bias")
     _same(shapes, *[(width, units), (units,)][: len(shapes)])
     return members, units
@@ -86,7 +87,8 @@ def _activation(step: Step, shapes: Shapes, members: int, width: int) -> tuple[i
 
 
 def _normalise(step: Step, shapes: Shapes, members: int, width: int) -> tuple[int, int]:
-    if not (type(step["epsilon"]) is float and step["epsilon"] >= 0) or members:
+    epsilon = step["epsilon"]
+    if not (type(epsilon) is float and 0 <= epsilon < math.inf) or members:
         raise ValueError("it needs rows, and an epsilon of zero or more")
     _same(shapes, *[(width,)] * (2 + bool(step["scale"]) + bool(step["center"])))
     return members, width
@@ -120,8 +122,10 @@ def _to_members(step: Step, shapes: Shapes, members: int, width: int) -> tuple[i
 
 def _periodic(step: Step, shapes: Shapes, members: int, width: int) -> tuple[int, int]:
     n_numbers, n_frequencies = step["n_numbers"], step["n_frequencies"]
-    if not (type(n_numbers) is type(n_frequencies) is int and 0 <= n_numbers <= width):
-        raise ValueError("it has more numbers than there are columns")
+    if not (type(n_numbers) is type(n_frequencies) is int and 0 < n_numbers <= width):
+        raise ValueError("it has more numbers than there are columns, or none")
+    if n_frequencies < 1:
+        raise ValueError(f"it has {n_frequencies} frequencies")
     n_waves, own = n_numbers * n_frequencies, shapes[0][0] if shapes and shapes[0] else 0
     _same(shapes, (own, 1, 1), (own, 1, n_waves), (own, 1, n_waves))
     return _members_after(members, own), width + n_waves
@@ -130,6 +134,8 @@ def _periodic(step: Step, shapes: Shapes, members: int, width: int) -> tuple[int
 def _of_members(step: Step, shapes: Shapes, members: int, width: int) -> tuple[int, int]:
     _known(step)
     own, _, units = shapes[0] if shapes and len(shapes[0]) == 3 else (0, 0, 0)
+    if not units:
+        raise ValueError("it makes no columns")
     _same(shapes, (own, width, units), (own, 1, units))
     return _members_after(members, own), units
 

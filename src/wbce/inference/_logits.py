@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -28,6 +29,7 @@ from wbce.losses._logits import (
 from wbce.tracing import (
     architecture,
     as_dtype,
+    check_threads,
     input_dtypes,
     lent_variables,
     resource_variables,
@@ -74,7 +76,7 @@ class LogitFunction:
         from_logits: bool | None = None,
         multi_label: bool = False,
     ) -> None:
-        self._multi_label = multi_label
+        self._multi_label, self._program = multi_label, None
         # A network's own way to predict counts; otherwise saturated probabilities have lost their
         # logits, which are then read again.
         self._own_way = type(network).predict_step is not keras.Model.predict_step
@@ -96,6 +98,7 @@ class LogitFunction:
         self._take_output(program.shape, program.activation, n_classes)
         self.output_is_logits = program.activation == "linear" or bool(from_logits)
         variables = resource_variables(network.variables)
+        self._program = program
         self._evaluate = lambda *rows: program(variables, rows)
 
     @classmethod
@@ -110,6 +113,7 @@ class LogitFunction:
         """The logits of a network that is not built, from its description and its variables."""
         function = object.__new__(cls)
         function._multi_label, function._own_way = multi_label, False
+        function._program = None
         function._dtypes = [tf.float32]
         function._evaluate = plain_network_of(chain, values)
         check_consistent(chain.ends_in, from_logits)
@@ -147,6 +151,11 @@ class LogitFunction:
         else:
             pieces = [piece(start) for start in starts]
         return self._columns(np.concatenate(pieces, dtype=np.float64))
+
+    @property
+    def largest_tensor(self) -> int:
+        """How many numbers a row has in the largest tensor of a traced network."""
+        return 0 if self._program is None else self._program.largest_tensor()
 
     @property
     def reads_outputs_exactly(self) -> bool:
@@ -243,7 +252,16 @@ class _Program:
         )
         self._sample = tf.nest.map_structure(lambda _: None, sample)
 
+    def largest_tensor(self) -> int:
+        """Numbers a row in the largest of the graph's tensors, as far as shapes are known."""
+        outputs = [
+            o for operation in self._function.graph.get_operations() for o in operation.outputs
+        ]
+        shapes = [output.shape.as_list() for output in outputs if output.shape.rank is not None]
+        return max(math.prod(length or 1 for length in shape) for shape in shapes)
+
     def __call__(self, variables: list[Any], rows: tuple[Any, ...]) -> NDArray[np.float32]:
+        check_threads()
         tensors = [
             tf.convert_to_tensor(array, dtype=dtype)
             for array, dtype in zip(rows, self._dtypes, strict=True)

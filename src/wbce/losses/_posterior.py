@@ -303,3 +303,22 @@ def less_confident(
 def two_columns(log_odds: Float64) -> Float64:
     """Log-probabilities of class 0 and class 1 from the log-odds of class 1."""
     return np.column_stack([log_expit(-log_odds), log_expit(log_odds)])
+
+
+def refuse_nan(scores: Float64) -> Float64:
+    """Scores as they are, if all are numbers: a decision about NaN would look like any other.
+
+    Raises
+    ------
+    ValueError
+        If some are not; infinite ones are still ordered.
+    """
+    strange = np.isnan(scores)
+    if strange.any():
+        n = int(strange.reshape(len(scores), -1).any(axis=1).sum())
+        raise ValueError(
+            f"The network's output for {n} of {len(scores)} rows is no number (NaN): its weights, "
+            "or the values in these rows, are too large for it. Rescale or clip the rows, or fit "
+            "the network again."
+        )
+    return scores

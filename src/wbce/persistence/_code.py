@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,16 +19,20 @@ class PackedFunction:
         self.name = getattr(function, "__qualname__", repr(function))
         self.module = getattr(function, "__module__", None)
         self.code = cloudpickle.dumps(function)
+        self.python = sys.version_info[:2]
         registered = keras.saving.get_registered_name(function)
         known = keras.saving.get_registered_object(registered)
         self.registered = registered if known is function else None
 
     def unpack(self) -> Any:
         """Return the function, or a stand-in that says what is missing when it is called."""
-        try:
-            return cloudpickle.loads(self.code)
-        except (ImportError, AttributeError):
-            return MissingFunction(self.name, self.module, self)
+        by_value = b"cloudpickle" in self.code
+        if not by_value or self.python == sys.version_info[:2]:  # another's would crash
+            try:
+                return cloudpickle.loads(self.code)
+            except (ImportError, AttributeError):
+                pass
+        return MissingFunction(self.name, self.module, self)
 
 
 class PackedObject:
@@ -89,8 +94,9 @@ class MissingFunction:
         """Say what is missing."""
         raise RuntimeError(
             f"The function {self.name!r} of module {self.module!r} was not found when this "
-            "estimator was loaded. The fitted estimator predicts without it; to fit again, pass "
-            "the function with set_params (or, with a pickle, make the module importable)."
+            "estimator was loaded, or is of another version of Python. The fitted estimator "
+            "predicts without it; to fit again, pass the function with set_params (or, with a "
+            "pickle, make the module importable)."
         )
 
     def __repr__(self) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import types
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,14 +27,15 @@ from wbce.persistence._keras_config import (
     is_users,
     registered_class,
 )
+from wbce.persistence._limits import check_settings, check_sizes, checked_dtype
 from wbce.persistence._network import network_data, network_of
+from wbce.persistence._versions import KIND
 
-KIND = "$"
 LAZY = {"network", "label encoder"}
 """Kinds that take long to make, and are made when they are first asked for."""
 
 _NARROW = [np.dtype(name) for name in ("uint8", "uint16", "float32")]
-_MOST_BYTES = 2**28
+_MOST_ZEROS = 2**22  # bytes: more are written out, and what is read grows with the file
 _OF_KERAS = (
     keras.losses.Loss,
     keras.metrics.Metric,
@@ -130,7 +131,7 @@ def _encode_array(array: NDArray[Any]) -> Any:
     if array.dtype.kind not in "biuf" or array.nbytes <= 64:
         return array
     all_zero = not array.any() and not (array.dtype.kind == "f" and np.signbit(array).any())
-    if all_zero and array.nbytes <= _MOST_BYTES:
+    if all_zero and array.nbytes <= _MOST_ZEROS:
         return {KIND: "zeros", "dtype": array.dtype.str, "shape": list(array.shape)}
     for narrow in _NARROW if array.dtype == np.float64 else []:
         with np.errstate(all="ignore"):
@@ -141,31 +142,27 @@ def _encode_array(array: NDArray[Any]) -> Any:
 
 
 def _decode_items(data: dict[str, Any]) -> NDArray[Any]:
-    dtype = np.dtype(data["dtype"])
-    _check_size((len(data["items"]),), dtype)
-    values = np.empty(len(data["items"]), dtype)
+    values = np.empty(len(data["items"]), checked_dtype(data["dtype"]))
     for i, item in enumerate(data["items"]):
         values[i] = decode(item)
     return values.reshape(data["shape"])
 
 
-def _decode_zeros(data: dict[str, Any]) -> NDArray[Any]:
-    _check_size(data["shape"], np.dtype(data["dtype"]))
-    return np.zeros(data["shape"], np.dtype(data["dtype"]))
-
-
-def _check_size(shape: Sequence[int], dtype: np.dtype[Any]) -> None:
-    """Refuse what would take more memory than any stored estimator needs without its data."""
-    n_bytes = dtype.itemsize
-    for length in shape:
-        n_bytes *= length
-    if n_bytes > _MOST_BYTES:
-        raise ValueError(f"an array of shape {tuple(shape)} and type {dtype} is too large")
+def _decode_scalar(data: dict[str, Any]) -> np.generic:
+    dtype, value = checked_dtype(data["dtype"]), data["value"]
+    if dtype.kind not in "biufU" or not isinstance(value, bool | int | float | str):
+        raise ValueError(f"the type {dtype} has no value {str(value)[:100]!r} in a file")
+    scalar: np.generic = dtype.type(value)
+    return scalar
 
 
 def _decode_random_state(data: dict[str, Any]) -> np.random.RandomState:
+    """NumPy reads its numbers from wherever the place in a state says, also beyond their end."""
+    name, key, place, *rest = data["state"]
+    if name != "MT19937" or type(place) is not int or not 0 <= place <= len(key) == 624:
+        raise ValueError(f"the random state {str(name)[:100]!r} has {len(key)} numbers at {place}")
     generator = np.random.RandomState()
-    generator.set_state(tuple(data["state"]))
+    generator.set_state((name, key, place, *rest))
     return generator
 
 
@@ -177,22 +174,27 @@ def _encode_keras(value: Any) -> Any:
         return PackedObject(value)
     try:
         config = keras.saving.serialize_keras_object(value)
-        check_config(config)
+        check_config(config, layers=False)
     except (TypeError, ValueError, NotImplementedError):  # with a function of the user's in it
         return value
     return {KIND: "keras", "config": config}
 
 
 def _decode_keras(data: dict[str, Any]) -> Any:
-    check_config(data["config"])
-    return keras.saving.deserialize_keras_object(data["config"], safe_mode=True)
+    check_config(data["config"], layers=False)
+    if "optimizers" not in str(data["config"].get("module")):  # those make nothing by their steps
+        check_settings(data["config"])
+    value = keras.saving.deserialize_keras_object(data["config"], safe_mode=True)
+    if not isinstance(value, (*_OF_KERAS, types.FunctionType)):
+        raise ValueError(f"{type(value).__name__} is no loss, metric, optimizer or function")
+    return value
 
 
 def _encode_function(function: Any) -> Any:
     if isinstance(function, types.FunctionType) and not is_users(function):
         config = keras.saving.serialize_keras_object(function)
         try:
-            check_config(config)
+            check_config(config, layers=False)
         except ValueError:
             return PackedFunction(function)
         return {KIND: "keras", "config": config}
@@ -225,6 +227,7 @@ def _encode_labels(encoder: ClassifierLabelEncoder) -> Any:
 
 def _decode_labels(data: dict[str, Any]) -> ClassifierLabelEncoder:
     classes, y_dtype = decode(data["classes"]), decode(data["y_dtype"])
+    check_sizes({KIND: "items", "items": list(classes), "dtype": y_dtype.str})
     encoder = ClassifierLabelEncoder(decode(data["loss"]), decode(data["categories"]))
     if data["target_type"] in ("binary", "multiclass"):
         shape = (-1, 1) if len(data["y_shape"]) > 1 else -1
@@ -240,7 +243,7 @@ def _decode_labels(data: dict[str, Any]) -> ClassifierLabelEncoder:
 _DECODERS = {
     "class": lambda data: class_named(data["name"]),
     "dict": lambda data: {decode(key): decode(item) for key, item in data["items"]},
-    "dtype": lambda data: np.dtype(data["name"]),
+    "dtype": lambda data: checked_dtype(data["name"]),
     "float64": lambda data: data["values"].astype(np.float64),
     "identity": lambda data: FunctionTransformer(),
     "items": _decode_items,
@@ -250,8 +253,8 @@ _DECODERS = {
     "missing function": _decode_missing,
     "network": network_of,
     "random state": _decode_random_state,
-    "scalar": lambda data: np.dtype(data["dtype"]).type(data["value"]),
+    "scalar": _decode_scalar,
     "set": lambda data: {decode(item) for item in data["items"]},
     "tuple": lambda data: tuple(decode(item) for item in data["items"]),
-    "zeros": _decode_zeros,
+    "zeros": lambda data: np.zeros(data["shape"], checked_dtype(data["dtype"])),
 }

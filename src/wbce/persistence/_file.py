@@ -10,16 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbce._archive import ArchiveError, read_archive, write_archive
-from wbce.inference._fitting import checked_chain
 from wbce.persistence._code import PackedConfig, PackedEncoder, PackedFunction, PackedObject
-from wbce.persistence._codec import KIND
 from wbce.persistence._keras_config import check_config
-from wbce.persistence._versions import attributes_of
+from wbce.persistence._limits import check_settings, check_sizes
+from wbce.persistence._network import check_network
+from wbce.persistence._versions import KIND, attributes_of
 
 _INSTEAD = "Set it to None for the file, or store the estimator with pickle or joblib."
-_LARGEST_SETTING = 2**20
-"""Whole numbers in a network's configuration, such as units, are smaller, or no more than the file
-has weights: layers take memory by them when they are called."""
 
 
 def write_state(path: str | os.PathLike[str], state: dict[str, Any]) -> None:
@@ -55,12 +52,12 @@ def read_state(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     document, arrays = read_archive(path)
     try:
+        left: list[NDArray[Any] | None] = [*arrays]
         attributes = {
-            name: _with_arrays(data, arrays) for name, data in attributes_of(document).items()
+            name: _with_arrays(data, left) for name, data in attributes_of(document).items()
         }
-        for name, data in attributes.items():
-            if isinstance(data, dict) and data.get(KIND) == "network":
-                _check_network(data, name)
+        check_sizes(attributes)
+        _check_networks(attributes)
     except ArchiveError:
         raise
     except Exception as error:  # of data of any form
@@ -100,23 +97,27 @@ def _plain(data: Any, where: str, arrays: list[NDArray[Any]]) -> Any:
     _refuse(data, where)
 
 
-def _with_arrays(data: Any, arrays: list[NDArray[Any]]) -> Any:
+def _with_arrays(data: Any, arrays: list[NDArray[Any] | None]) -> Any:
+    """Data with their arrays, each of which is named once."""
     if type(data) is list:
         return [_with_arrays(item, arrays) for item in data]
     if type(data) is dict:
         kind = data.get(KIND)
         if kind == "array":
-            return arrays[_place(data["at"], len(arrays))]
+            return _taken(data["at"], arrays)
         if kind == "number":
             return {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}[data["text"]]
         return {key: _with_arrays(item, arrays) for key, item in data.items()}
     return data
 
 
-def _place(at: Any, n: int) -> int:
-    if type(at) is not int or not 0 <= at < n:
-        raise ValueError(f"it names the array {at!r}, and has {n}")
-    return at
+def _taken(at: Any, arrays: list[NDArray[Any] | None]) -> NDArray[Any]:
+    if type(at) is not int or not 0 <= at < len(arrays):
+        raise ValueError(f"it names the array {str(at)[:100]}, and has {len(arrays)}")
+    array, arrays[at] = arrays[at], None
+    if array is None:
+        raise ValueError(f"it names the array {at} twice")
+    return array
 
 
 def _without_code(configs: Any, where: str) -> Any:
@@ -157,31 +158,23 @@ def _refuse(data: Any, where: str) -> NoReturn:
 # ---------------------------------------------------------------------- networks of unknown origin
 
 
-def _check_network(data: dict[str, Any], name: str) -> None:
-    expected = {KIND, "keras", "configs", "variables", "optimizer_variables", "chain"}
-    if set(data) != expected:
-        raise ValueError(f"the network {name} has the parts {sorted(data)}")
-    configs, values = data["configs"], data["variables"]
-    if set(configs) != {"network", "compile"}:
-        raise ValueError(f"the configuration of {name} is incomplete")
-    some = [*values, *(data["optimizer_variables"] or [])]
-    if not all(isinstance(value, np.ndarray) for value in some):
-        raise ValueError(f"a variable of {name} is no array")
-    if not all(np.isfinite(value).all() for value in some):
-        raise ValueError(f"{name} has weights that are infinite or no numbers (NaN)")
-    check_config(configs)
-    _check_settings(configs, max(_LARGEST_SETTING, sum(value.size for value in some)))
-    if data["chain"] is not None:
-        checked_chain(data["chain"], values)
-
-
-def _check_settings(config: Any, most: int, name: str = "") -> None:
-    """Refuse whole numbers that no layer of a network with so many weights can need."""
-    if isinstance(config, list):
-        for item in config:
-            _check_settings(item, most, name)
-    elif isinstance(config, dict):
-        for key, item in config.items():
-            _check_settings(item, most, key)
-    elif type(config) is int and abs(config) > most and "seed" not in name:
-        raise ValueError(f"the network's configuration has {name}={config}, which is too large")
+def _check_networks(data: Any, name: str = "") -> None:
+    """Check all networks, wherever they are; nothing has been built of them so far."""
+    if isinstance(data, list):
+        for item in data:
+            _check_networks(item, name)
+    elif isinstance(data, dict) and data.get(KIND) == "network":
+        try:
+            check_network(data)
+        except ValueError as error:
+            raise ValueError(f"of the network {name}, {error}") from error
+        values = [*data["variables"], *(data["optimizer_variables"] or ())]
+        compiled = data["configs"]["compile"] or {}
+        compiled = {part: said for part, said in compiled.items() if part != "optimizer"}
+        check_settings(data["configs"]["network"], sum(value.size for value in values))
+        check_settings(compiled)
+        if not all(np.isfinite(value).all() for value in values):
+            raise ValueError(f"{name} has weights that are infinite or no numbers (NaN)")
+    elif isinstance(data, dict):
+        for key, item in data.items():
+            _check_networks(item, key)

@@ -7,6 +7,7 @@ and classes and functions that this process has registered itself.
 from __future__ import annotations
 
 import inspect
+import re
 from functools import cache
 from typing import Any
 
@@ -39,6 +40,11 @@ _PLAIN = {
     "__tensor__",
     "__tuple__",
 }
+_CONSTANTS = {"__numpy__", "__tensor__"}
+_NUMBERS = re.compile(r"bool|u?int\d+|b?float\d+")
+_OF_FUNCTIONS = (None, "builtins", "keras.activations", "keras.losses", "keras.metrics")
+_WITH_LAYERS = {"keras", "keras.layers", "keras.models", "keras.src.models.functional"}
+_NAMING = {"class_name", "registered_name", "config", "name"}
 _HOW = (
     "Register the class with @keras.saving.register_keras_serializable() where the file is saved, "
     "and where it is loaded, before that; or store the estimator with pickle or joblib, which is "
@@ -63,8 +69,8 @@ def _built() -> dict[str, set[str]]:
         space: {
             name
             for name, value in vars(_module(space)).items()
-            if inspect.isclass(value) and issubclass(value, base)
-        }
+            if inspect.isclass(value) and issubclass(value, base) and "IoU" not in name
+        }  # those of images' areas hold a matrix of any size
         for space, base in spaces.items()
     }
     names["keras.layers"] = set(_LAYERS.split())
@@ -93,39 +99,52 @@ def _module(name: str) -> Any:
     return found
 
 
-def check_config(config: Any) -> None:
+def check_config(config: Any, layers: bool = True) -> None:
     """Refuse a configuration that names anything beyond Keras' own parts and registered ones.
+
+    Parameters
+    ----------
+    config : dict, list, str, number, bool or None
+    layers : bool, default=True
+        Whether layers and networks are allowed, which make variables of any size when built.
 
     Raises
     ------
     ValueError
         That says what it names, and how to register it.
     """
+    _check(config, layers, is_call=False)
+
+
+def _check(config: Any, layers: bool, is_call: bool) -> None:
     if isinstance(config, list | tuple):
         for item in config:
-            check_config(item)
+            _check(item, layers, is_call)
     elif isinstance(config, dict):
         if "class_name" in config or "registered_name" in config or "module" in config:
-            _check_object(config)
-        for item in config.values():
-            check_config(item)
+            _check_object(config, layers, is_call)
+        for key, item in config.items():
+            _check(item, layers, is_call or key == "inbound_nodes")
+            if key not in _NAMING and _is_registered(item):
+                raise ValueError(f"The configuration has {key}={item!r}, which names a class.")
 
 
-def _check_object(config: dict[str, Any]) -> None:
+def _check_object(config: dict[str, Any], layers: bool, is_call: bool) -> None:
     name, module = config.get("class_name"), config.get("module")
     registered = config.get("registered_name")
     if isinstance(name, str) and name in _PLAIN:
+        if name in _CONSTANTS:
+            _check_constant(config, is_call)
         return
     if name == "function":
         if isinstance(config.get("config"), str):
             name = config["config"]
-        if _is_registered(name) or (name in _functions() and _is_keras(module)):
+        if _is_registered(name) or (name in _functions() and module in _OF_FUNCTIONS):
             return
-    elif _is_registered(registered) or (
+    elif (
         isinstance(module, str)
-        and name in _built().get(module, ())
-        and registered in (None, name)
-        and not _is_registered(name)
+        and _is_named_rightly(name, module, registered)
+        and (layers or not _is_layer(module, registered))
     ):
         return
     shown = f"{module}.{name}" if registered in (None, name) else str(registered)
@@ -136,8 +155,34 @@ def _check_object(config: dict[str, Any]) -> None:
     )
 
 
-def _is_keras(module: Any) -> bool:
-    return module in (None, "builtins") or str(module).startswith("keras.")
+def _is_named_rightly(name: Any, module: str, registered: Any) -> bool:
+    """Whether every way in which Keras may look for the class finds one that is allowed.
+
+    Without a module it would look by ``class_name`` only, and some of those names, such as
+    ``__lambda__``, it never looks up.
+    """
+    if _is_registered(registered):
+        return bool(keras.saving.get_registered_object(registered).__name__ == name)
+    known = isinstance(name, str) and name in _built().get(module, ())
+    return known and registered in (None, name) and not _is_registered(name)
+
+
+def _is_layer(module: str, registered: Any) -> bool:
+    if _is_registered(registered):
+        found = keras.saving.get_registered_object(registered)
+        return inspect.isclass(found) and issubclass(found, keras.layers.Layer)
+    return module in _WITH_LAYERS
+
+
+def _check_constant(config: dict[str, Any], is_call: bool) -> None:
+    """Numbers only; and none that a layer is called with, which would compute with them."""
+    held = config.get("config")
+    dtype = held.get("dtype") if isinstance(held, dict) else None
+    if is_call or not (isinstance(dtype, str) and _NUMBERS.fullmatch(dtype)):
+        raise ValueError(
+            f"The configuration has an array of type {str(dtype)[:100]!r}, where "
+            f"{'none is' if is_call else 'numbers are'} allowed."
+        )
 
 
 def _is_registered(name: Any) -> bool:

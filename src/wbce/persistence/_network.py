@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 
 from wbce._backend import global_state, keras
-from wbce.inference._chain import chain_of
+from wbce.inference import chain_of, checked_chain
 from wbce.persistence._code import MissingFunction, PackedConfig, PackedFunction
 from wbce.persistence._keras_config import check_config, is_users
+from wbce.persistence._versions import KIND
+
+_PARTS = {"keras", "configs", "variables", "optimizer_variables", "chain"}
 
 
 def network_data(network: keras.Model, with_optimizer_state: bool = True) -> dict[str, Any]:
@@ -74,7 +77,7 @@ def network_of(data: dict[str, Any], strict: bool = False) -> keras.Model:
     if has_code:
         custom = _custom_objects(packed.code)
     else:
-        check_config(configs)
+        check_network(data)
     try:
         if has_code:
             network = keras.saving.deserialize_keras_object(
@@ -83,9 +86,13 @@ def network_of(data: dict[str, Any], strict: bool = False) -> keras.Model:
             _assign(network.variables, data["variables"])
         else:
             network = _built(configs["network"], data["variables"])
-    except (TypeError, ValueError) as error:
-        if data["keras"] == keras.__version__:
+            if data["chain"] is not None and chain_of(network) is None:
+                raise ValueError("The network is another one than its description says.")
+    except Exception as error:  # Keras' and TensorFlow's, of a network that does not fit
+        if has_code and data["keras"] == keras.__version__:
             raise
+        if data["keras"] == keras.__version__:
+            raise ValueError(f"The stored network cannot be built: {error}") from error
         raise ValueError(
             f"Keras {keras.__version__} cannot build the network, which Keras {data['keras']} "
             "described: install that version, or store the estimator with this one."
@@ -94,16 +101,38 @@ def network_of(data: dict[str, Any], strict: bool = False) -> keras.Model:
         try:
             with keras.saving.custom_object_scope(custom):
                 network.compile_from_config(configs["compile"])
-        except (TypeError, ValueError, AttributeError, ImportError):
+        except Exception:
             if strict:
                 raise
             return network
-        if data["optimizer_variables"] is not None:
+        if data["optimizer_variables"] is not None and network.optimizer is not None:
             network.optimizer.build(network.trainable_variables)
             # An optimizer that was not built yet has fewer.
             known = network.optimizer.variables[: len(data["optimizer_variables"])]
             _assign(known, data["optimizer_variables"])
     return network
+
+
+def check_network(data: dict[str, Any]) -> None:
+    """Check data of a network without code of the user's, before anything is built.
+
+    Raises
+    ------
+    ValueError
+        If they are incomplete, name anything that is not known to be harmless, or do not fit
+        together.
+    """
+    if set(data) - {KIND} != _PARTS:
+        raise ValueError(f"the network has the parts {sorted(map(str, data))}")
+    configs, values = data["configs"], data["variables"]
+    if not isinstance(configs, dict) or set(configs) != {"network", "compile"}:
+        raise ValueError("the configuration is incomplete")
+    some = [*values, *(data["optimizer_variables"] or ())]
+    if not all(isinstance(value, np.ndarray) for value in some):
+        raise ValueError("a variable is no array")
+    check_config(configs)
+    if data["chain"] is not None:
+        checked_chain(data["chain"], values)
 
 
 def copy_network(network: keras.Model) -> keras.Model:
@@ -120,6 +149,8 @@ def _built(config: dict[str, Any], values: list[Any]) -> keras.Model:
     try:
         with keras.StatelessScope(initialize_variables=False):
             network = keras.saving.deserialize_keras_object(config, safe_mode=True)
+        if not isinstance(network, keras.Model):
+            raise ValueError(f"The configuration is of a {type(network).__name__}, no network.")
         if values:  # else it was never built
             _check_shapes(network.variables, values)
             for variable, value in zip(network.variables, values, strict=True):

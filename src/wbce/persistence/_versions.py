@@ -5,6 +5,9 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
+KIND = "$"
+"""The key of a dict that stands for something else, with the name of what it is."""
+
 FORM = 1
 """Raised when a stored estimator changes so that older releases cannot read it; then
 `attributes_of` turns what those wrote into today's form."""

@@ -7,6 +7,7 @@ to the same trace, so that the clones of a search are traced once, and train sid
 
 from wbce.tracing._architecture import architecture, no_users_code
 from wbce.tracing._cache import TraceCache, set_trace_cache_size, traces
+from wbce.tracing._fork import check_threads
 from wbce.tracing._inputs import aligned_empty, as_dtype, as_tensor, input_dtypes
 from wbce.tracing._lending import (
     lent_numbers,
@@ -24,6 +25,7 @@ __all__ = [
     "architecture",
     "as_dtype",
     "as_tensor",
+    "check_threads",
     "input_dtypes",
     "lent_numbers",
     "lent_variables",
