@@ -318,6 +318,10 @@ CHANGES = {
         changed("metrics", to=keras_object("layers", "Dense", units=1, build_config=[None, 9])),
         "'keras.layers.Dense'",
     ),
+    "what is neither loss nor metric": (
+        changed("metrics", to=keras_object("random", "SeedGenerator", seed=1)),
+        "SeedGenerator is no loss, metric, optimizer or function",
+    ),
     "a metric that holds a matrix": (
         changed("metrics", to=keras_object("metrics", "MeanIoU", num_classes=10**5)),
         "'keras.metrics.MeanIoU'",
@@ -479,7 +483,10 @@ def test_a_probability_that_is_no_number_is_an_error(abalone):
     for variable in others:
         variable.assign(np.full(variable.shape, 3e38))
     for method in ("predict", "predict_proba", "decision_function", "predict_log_proba"):
-        with pytest.raises(ValueError, match=r"for 5 of 5 rows is no number \(NaN\)"):
+        with (
+            np.errstate(all="ignore"),
+            pytest.raises(ValueError, match=r"for 5 of 5 rows is no number \(NaN\)"),
+        ):
             getattr(model, method)(X[:5])
 
 
