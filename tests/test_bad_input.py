@@ -2,11 +2,18 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
 
-from wbce import WeightedKerasClassifier
+from wbce import (
+    WeightedKerasClassifier,
+    estimate_prior,
+    print_imbalance,
+    set_trace_cache_size,
+)
+from wbce.losses import Focal, Tversky, WeightedCrossentropy
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(120, 3))
@@ -30,6 +37,22 @@ def network(units=1, activation=None, **compile_arguments):
     return model
 
 
+def with_object(value):
+    bad = X.astype(object)
+    bad[3, 1] = value
+    return bad
+
+
+def labels_with(value):
+    return np.array([value, "a", "b"] * 40, dtype=object)
+
+
+def masked(array):
+    return np.ma.masked_array(array, np.arange(array.size).reshape(array.shape) % 7 == 0)
+
+
+HUGE = 10**400  # beyond all floats
+
 TEXT = np.array([["a", "b", "c"]] * 120, dtype=object)
 
 DATA = {
@@ -48,7 +71,45 @@ DATA = {
     "continuous y": (X, X[:, 0], ValueError, "Unknown label type"),
     "NaN in y": (X, np.where(Y == 1, np.nan, 0.0), ValueError, "y contains NaN"),
     "no y": (X, None, ValueError, "requires y to be passed, but the target y is None"),
+    "no X": (None, Y, ValueError, "X is None"),
+    "empty images": (np.zeros((120, 0, 2, 2)), Y, ValueError, r"0 feature.*\(120, 0, 2, 2\)"),
+    "masked X": (masked(X), Y, ValueError, r"X has masked values.*X.filled\(np.nan\)"),
+    "number too large for floats": (with_object(HUGE), Y, ValueError, "X has a number.*too large"),
+    "object in X": (with_object(object()), Y, TypeError, "X is not a table of numbers.*float"),
+    "complex numbers in X": (with_object(1j), Y, (TypeError, ValueError), "X is not|X has complex"),
+    "bytes in X": (with_object(b"\xf7"), Y, ValueError, "X (has values that|is not)"),
+    "infinities of both signs": (
+        np.where(X < 0, -np.inf, np.inf),
+        Y,
+        ValueError,
+        "X contains infinity",
+    ),
+    "masked y": (X, masked(Y), ValueError, "y has masked values"),
+    "complex y": (X, Y * 1j, ValueError, "y has the type complex128"),
+    "records as y": (X, np.zeros(120, dtype=[("a", int)]), ValueError, "y has the type"),
+    "a number as y": (X, 3, ValueError, "y is 3: pass an array"),
+    "ragged y": (X, [[0, 1]] * 119 + [[1]], ValueError, r"y is \[.*no array of one value a row"),
+    "sets as y": (X, [{0}, {1}] * 60, ValueError, r"y has values of the types \['set'\]"),
+    "text and numbers as y": (X, labels_with(1), ValueError, r"types \['int', 'str'\].*all str"),
+    "None in y": (X, labels_with(None), ValueError, "y contains NaN, None or NA: 40"),
+    "NaN among text": (X, labels_with(np.nan), ValueError, "y contains NaN, None or NA: 40"),
 }
+
+
+FRAMES = {
+    "sparse columns": (lambda: pd.DataFrame(X).astype("Sparse[float]"), r"sparse.to_dense\(\)"),
+    "sparse, of NaN": (lambda: pd.DataFrame(X).astype("Sparse[float]").replace(0, np.nan), "dense"),
+    "a number beyond all floats": (lambda: pd.DataFrame(with_object(HUGE)), "too large"),
+    "intervals": (lambda: pd.DataFrame({"a": pd.interval_range(0, 120, periods=120)}), "X"),
+    "complex numbers": (lambda: pd.DataFrame(X + 1j), "Complex data not supported: X"),
+}
+
+
+@pytest.mark.parametrize("case", FRAMES)
+def test_frames(case):
+    make, message = FRAMES[case]
+    with pytest.raises((TypeError, ValueError), match=message):
+        clf().fit(make(), Y)
 
 
 @pytest.mark.parametrize("case", DATA)
@@ -120,6 +181,38 @@ PARAMETERS = {
         {"model": network(1, loss="mse", optimizer="sgd"), "optimizer": "rmsprop"},
         "optimizer='rmsprop', but the model arrived compiled with SGD",
     ),
+    "huge pos_weight": ({"pos_weight": HUGE}, "pos_weight=1000.*1 - w"),
+    "pos_weight beyond float32": ({"pos_weight": 1e308}, r"more than 1e\+30 times others'"),
+    "classes all but uncounted": ({"class_weight": {0: 1e-200, 1: 1}}, "count nothing in float32"),
+    "huge gamma": ({"loss": "focal", "gamma": HUGE}, "gamma=1000.*finite number"),
+    "gamma beyond float32": ({"loss": "focal", "gamma": 1e39}, r"gamma=1e\+39.*float32"),
+    "huge threshold": ({"threshold": HUGE}, r"threshold=1000.*\[0, 1\]"),
+    "huge prior": ({"prior": [HUGE, 0.5]}, "prior=.*between 0 and 1"),
+    "text as prior": ({"prior": "0.5"}, "prior='0.5' is not allowed"),
+    "huge cost": ({"cost_matrix": [[0, HUGE], [1, 0]]}, "cost_matrix=.*not of numbers"),
+    "cost beyond float32": ({"cost_matrix": [[0, 1e39], [1, 0]]}, r"beyond 1e\+30"),
+    "complex costs": ({"cost_matrix": np.array([[0, 1j], [1, 0]])}, "(?s)cost_matrix=.*not of"),
+    "huge recall": ({"threshold_objective": {"min_recall": HUGE}}, "recall is a share"),
+    "complex label_smoothing": ({"label_smoothing": np.complex64(0)}, "label_smoothing=.*< 1"),
+    "a duration as a number": ({"n_iter_no_change": np.timedelta64(3, "D")}, "n_iter_no_change=np"),
+    "more folds than rows": (
+        {"threshold": "auto", "threshold_cv": 2**64},
+        "more than the 120 rows",
+    ),
+    "random_state": ({"random_state": -1}, r"random_state=-1.*0 to 2\*\*32 - 1"),
+    "random_state of text": ({"random_state": "0"}, "random_state='0' is not allowed"),
+    "warm_start": ({"warm_start": "yes"}, "warm_start='yes'.*True or False"),
+    "shuffle": ({"shuffle": np.ones(2)}, "shuffle=.*True or False"),
+    "verbose": ({"verbose": np.ones(2)}, "verbose=.*0, 1, 2 or 'auto'"),
+    "callbacks": ({"callbacks": 3}, "callbacks=3.*keras.callbacks.Callback"),
+    "callbacks of fit": ({"fit__callbacks": [3]}, "fit__callbacks=.*keras.callbacks.Callback"),
+    "steps": ({"fit__steps_per_epoch": "3"}, "fit__steps_per_epoch='3'.*whole number"),
+    "optimizer's text": ({"optimizer__clipnorm": "1"}, "optimizer__clipnorm='1'.*finite number"),
+    "optimizer's None": ({"optimizer__beta_1": None}, "optimizer__beta_1=None.*finite number"),
+    "optimizer's huge number": ({"optimizer__weight_decay": HUGE}, "optimizer__weight_decay=1000"),
+    "optimizer's whole number": ({"optimizer__weight_decay": 2**64}, r"whole one below 2\*\*31"),
+    "losses a row": ({"loss": "focal", "loss__reduction": None}, "reduction=None.*one number"),
+    "layers": ({"model__hidden_layer_sizes": 3}, "model__hidden_layer_sizes=3: pass a list"),
     "weights without a map": (
         {"model": network(1, "sigmoid"), "loss": "hinge", "pos_weight": 3},
         "no map of its own.*calibrate=False",
@@ -141,7 +234,12 @@ WEIGHTS = {
     "short": (np.ones(119), "inconsistent numbers of samples"),
     "NaN": (np.r_[np.ones(119), np.nan], "sample_weight contains NaN"),
     "two columns": (np.ones((120, 2)), "1D array or scalar"),
-    "text": (["a"] * 120, "could not convert"),
+    "text": (["a"] * 120, "must be numbers, one for each of the 120 rows"),
+    "complex": (np.ones(120) * 1j, "sample_weight must be numbers"),
+    "masked": (masked(np.ones(120)), "sample_weight must be numbers.*none missing"),
+    "nothing": ([], "sample_weight and X have inconsistent numbers of samples: 0 and 120"),
+    "huge": (np.full(120, 1e300), r"1e\+300 as its largest value.*Scale"),
+    "denormal": (np.full(120, 5e-324), "as its largest value.*Scale"),
 }
 
 
@@ -150,6 +248,70 @@ def test_sample_weights(case):
     weight, message = WEIGHTS[case]
     with pytest.raises(ValueError, match=message):
         clf().fit(X, Y, sample_weight=weight)
+
+
+GROUPS = {
+    "ragged": [(1, 2), (2,)] * 60,
+    "masked": masked(np.arange(120)),
+    "mixed": [1, None] * 60,
+    "of another length": np.arange(119),
+    "sets": np.array([{1}, {2}] * 60),
+}
+
+
+@pytest.mark.parametrize("case", GROUPS)
+def test_groups(case):
+    with pytest.raises(ValueError, match="groups"):
+        clf().fit(X, Y, groups=GROUPS[case])
+
+
+CLASSES = {
+    "text": ("none", r"classes is 'none': pass an array"),
+    "one": ([0], r"classes=\[0\].*two or more"),
+    "missing": ([0, None], "classes contains NaN, None or NA"),
+    "ragged": ([0, [1]], "classes is .*no array"),
+    "others": (["a", "b"], r"y has labels that classes did not have: \[0, 1\]"),
+}
+
+
+@pytest.mark.parametrize("case", CLASSES)
+def test_classes_of_a_stream(case):
+    classes, message = CLASSES[case]
+    with pytest.raises(ValueError, match=message):
+        clf().partial_fit(X, Y, classes=classes)
+
+
+def test_a_stream_has_no_validation_rows():
+    for model, arguments in (
+        (clf(), {"validation_data": (X, Y)}),
+        (clf(fit__validation_data=3), {}),
+    ):
+        with pytest.raises(TypeError, match="`validation_data` to `partial_fit`"):
+            model.partial_fit(X, Y, **arguments)
+
+
+ARGUMENTS = {
+    "class_weight": (3, "class_weight=3.*by|class_weight=3.*a dict"),
+    "callbacks": ([keras.callbacks.EarlyStopping], "callbacks=.*Callback"),
+    "initial_epoch": (None, "initial_epoch=None.*whole number, 0 or more"),
+    "steps_per_epoch": ("3", "steps_per_epoch='3'.*whole number"),
+    "validation_freq": (np.ones((2, 2)), "(?s)validation_freq=.*whole number"),
+    "validation_data": ((X[:, 0], Y), "X_val and y_val: .*2D array"),
+}
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_arguments_of_keras(name):
+    value, message = ARGUMENTS[name]
+    with pytest.raises(ValueError, match=message):
+        clf().fit(X, Y, **{name: value})
+
+
+def test_arguments_of_keras_in_predict():
+    model = clf().fit(X, Y)
+    for name, value in (("steps", "3"), ("callbacks", 3), ("verbose", [1]), ("batch_size", "3")):
+        with pytest.raises(ValueError, match=f"{name}="):
+            model.predict_proba(X, **{name: value})
 
 
 VALIDATION_ROWS = {
@@ -211,8 +373,6 @@ def test_several_labels_a_row_need_a_loss_of_their_own():
 
 def test_a_fitted_estimator_is_left_as_it_was():
     names = [f"c{i}" for i in range(3)]
-    import pandas as pd
-
     model = clf(epochs=2).fit(pd.DataFrame(X, columns=names), Y)
     before, p = dict(vars(model)), model.predict_proba(pd.DataFrame(X, columns=names))
     for bad_X, bad_y, error, _ in DATA.values():
@@ -227,8 +387,6 @@ def test_a_fitted_estimator_is_left_as_it_was():
 
 
 def test_other_columns_at_prediction():
-    import pandas as pd
-
     model = clf().fit(pd.DataFrame(X, columns=list("abc")), Y)
     with pytest.raises(ValueError, match="feature names should match"):
         model.predict(pd.DataFrame(X, columns=list("bac")))
@@ -289,3 +447,73 @@ def test_input_is_never_changed():
     model = clf(class_weight="balanced").fit(data, labels, sample_weight=weight)
     model.predict(data)
     np.testing.assert_array_equal(data, X)
+
+
+def test_costs_and_base_rates_at_prediction():
+    model = clf().fit(X, Y)
+    for costs in ([[0, HUGE], [1, 0]], np.full((120, 2, 2), 1j), "costs"):
+        with pytest.raises(ValueError, match=r"(?s)cost_matrix=.*not of numbers"):
+            model.predict(X, cost_matrix=costs)
+    with pytest.raises(ValueError, match=r"beyond 1e\+30"):
+        model.predict(X, cost_matrix=np.full((120, 2, 2), 1e308))
+    for prior in (HUGE, [HUGE, 1], "text", [[0.5, 0.5]]):
+        with pytest.raises(ValueError, match="prior="):
+            model.predict_proba(X, prior=prior)
+
+
+def test_labels_at_scoring():
+    model = clf().fit(X, Y)
+    for y in (None, masked(Y), [object()] * 120, [{1}] * 120):
+        with pytest.raises(ValueError, match="y "):
+            model.score(X, y)
+
+
+def test_a_network_that_overflows_says_so():
+    layer = keras.layers.Dense(3, kernel_initializer=keras.initializers.Constant(2.0))
+    model = clf(model=keras.Sequential([keras.Input((3,)), layer])).fit(X, np.arange(120) % 3)
+    rows = np.where(np.arange(3) > 0, -3.4e38, X)
+    for method in (model.predict_proba, model.predict, model.decision_function):
+        with pytest.raises(ValueError, match=r"not a finite number.*3.4e\+38.*Rescale"):
+            method(rows)
+
+
+def test_an_objective_that_returns_no_numbers():
+    for y in (Y, np.arange(120) % 3):
+        model = clf().fit(X, y)
+        for returned in (lambda tp, fp, fn, tn: tp * 1j, lambda tp, fp, fn, tn: tp.astype(str)):
+            with pytest.raises(ValueError, match="returned no numbers"):
+                model.tune_threshold(X, y, objective=returned)
+
+
+def test_gamma_for_more_classes_than_there_are():
+    model = clf(loss="focal", gamma=[1.0, 2.0])
+    with pytest.raises(ValueError, match=r"gamma.*\(2,\).*3"):
+        model.partial_fit(X, np.arange(120) % 3)
+
+
+def test_functions():
+    for proba, prior, message in (
+        ("text", [0.5, 0.5], "proba is not an array of numbers; got 'text'"),
+        ([[0.5, 0.5]], object(), "prior is not an array of numbers"),
+        ([[0.5, HUGE]], [0.5, 0.5], "proba is not an array"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            estimate_prior(proba, prior)
+    for y in (None, 3, [object(), object()], [1, "a"], [[1], [1, 2]]):
+        with pytest.raises(ValueError, match=r"y (is|has)"):
+            print_imbalance(y if not isinstance(y, list) else np.array(y, dtype=object))
+    for size in (True, -1, 2.0, "64"):
+        with pytest.raises(ValueError, match="size="):
+            set_trace_cache_size(size)
+
+
+def test_losses_name_what_they_were_given():
+    for cls, arguments, message in (
+        (Focal, {"gamma": HUGE}, "gamma=1000"),
+        (Focal, {"reduction": []}, r"reduction=\[\]"),
+        (Tversky, {"name": np.ones(2)}, "name="),
+        (Tversky, {"alpha": 1e39}, r"alpha=1e\+39.*float32"),
+        (WeightedCrossentropy, {"pos_weight": 1j}, "pos_weight=1j"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            cls(**arguments)

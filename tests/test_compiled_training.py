@@ -41,7 +41,7 @@ def by_us(network, X, y, keep_state=False, **arguments):
     arguments = {"verbose": 0, **arguments}
     assert needs_keras_fit(network, X, y, arguments) is None
     training = NetworkTraining(network, X, y, arguments, keep_state)
-    history = training.run(seed=0)
+    history = training.run(seed=0).history
     if training.slots is not None:
         training.slots.restore(network)
     return history

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wbce._archive import ArchiveError
+    from wbce._errors import DivergenceError
     from wbce._warnings import (
         CalibrationWarning,
         CategoryWarning,
@@ -30,9 +31,11 @@ __all__ = [
     "CalibrationWarning",
     "CategoryWarning",
     "ClassWeightWarning",
+    "DivergenceError",
     "ImbalanceWarning",
     "WeightedKerasClassifier",
     "estimate_prior",
+    "export",
     "load",
     "losses",
     "print_imbalance",
@@ -45,6 +48,7 @@ _HOMES = {
     "CalibrationWarning": "wbce._warnings",
     "CategoryWarning": "wbce._warnings",
     "ClassWeightWarning": "wbce._warnings",
+    "DivergenceError": "wbce._errors",
     "ImbalanceWarning": "wbce._warnings",
     "estimate_prior": "wbce.prior",
     "print_imbalance": "wbce.imbalance",
@@ -55,8 +59,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "losses":
-        return importlib.import_module("wbce.losses")
+    if name in ("export", "losses"):
+        return importlib.import_module(f"wbce.{name}")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'wbce' has no attribute {name!r}")

@@ -12,6 +12,7 @@ with quiet_start():
     from scikeras.wrappers import BaseWrapper, KerasClassifier
     from tensorflow.python.eager import execute  # private: an operation on many variables
     from tensorflow.python.eager.context import context as eager_context  # and its generator
+    from tensorflow.python.framework import op_def_registry  # private: which operations have state
 
     tf.config.list_physical_devices()  # the first look for a GPU has messages of its own
 
@@ -23,5 +24,6 @@ __all__ = [
     "execute",
     "global_state",
     "keras",
+    "op_def_registry",
     "tf",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_softmax, logsumexp
 
+from wbce._numbers import as_numbers
 from wbce._posterior_steps import PosteriorSteps
 from wbce._rows import Judged, Rows
 from wbce.decisions import (
@@ -28,7 +29,7 @@ from wbce.decisions import (
     resampled_interval,
     threshold_curve,
 )
-from wbce.losses import check_cost_matrix
+from wbce.losses import check_cost_matrix, check_costs
 from wbce.losses._posterior import refuse_nan
 from wbce.prior import class_shares
 
@@ -371,19 +372,14 @@ class DecisionSteps(PosteriorSteps):
                 "cost_matrix is for classes that exclude each other, and this estimator was fitted "
                 "on several labels a row."
             )
-        try:
-            costs = np.asarray(cost_matrix, dtype=np.float64)
-        except (TypeError, ValueError):
-            costs = np.full(1, np.nan)
+        costs = as_numbers(cost_matrix)
+        if costs is None:
+            raise ValueError(f"cost_matrix={cost_matrix!r} is not of numbers.")
         if costs.shape not in ((k, k), (n, k, k)):
             raise ValueError(
                 f"cost_matrix has the shape {costs.shape}: pass costs of shape {(k, k)}, or one "
                 f"such matrix for each of the {n} rows, {(n, k, k)}. [..., i, j] is the cost of "
                 f"calling a row of class i a j, in the order of {self.classes_.tolist()}."
             )
-        if not np.isfinite(costs).all() or (costs < 0).any():
-            raise ValueError(
-                "cost_matrix has entries that are negative, NaN or infinite. For gains, subtract "
-                "the largest gain and change the sign."
-            )
+        check_costs(costs)
         return costs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from wbce import weights
 from wbce._judging_steps import JudgingSteps
-from wbce._rows import Everything, Judged, Rows, check_groups, check_sample_weight
+from wbce._rows import Everything, Judged, Rows, check_classes, check_groups, check_sample_weight
 from wbce._warnings import ClassWeightWarning, warn_once
 from wbce.decisions import average_precision
 from wbce.inference import HeldOutLogits
@@ -18,10 +19,12 @@ from wbce.losses import BatchLoss, DeferredReweighting, OwnLoss, check_cost_matr
 from wbce.losses._posterior import label_log_loss, less_confident, log_loss, two_columns
 from wbce.networks import InputColumns
 from wbce.training import (
-    DivergenceCheck,
+    CheckpointWish,
+    Ended,
     MemberScores,
     ValidationScore,
     batch_size_for,
+    nothing_kept,
 )
 
 # By which share of its log-odds a member alone is too confident, to say when it should stop.
@@ -31,6 +34,7 @@ _OVERCONFIDENCE = 0.2
 class FitSteps(JudgingSteps):
     """What `fit` and `partial_fit` do, step by step."""
 
+    checkpoint: Any
     history_: Any
     class_weight_: Any  # a dict; one a label for several labels
     pos_weight_: Any
@@ -47,6 +51,8 @@ class FitSteps(JudgingSteps):
             raise ValueError(
                 f"This {type(self).__name__} requires y to be passed, but the target y is None."
             )
+        if X is None:
+            raise ValueError("X is None: pass rows to train on.")
         X, y = self._validate_data(X, y, reset=reset, same_dtype=not reset)
         population, groups = check_sample_weight(sample_weight, X), check_groups(groups, X)
         everything = None
@@ -70,6 +76,7 @@ class FitSteps(JudgingSteps):
             return Rows(X, y, None, population, groups, everything)
         self._check_two_class_parameters()
         self._check_costs()
+        self._check_labels_are_known(y)
         return Rows(X, y, self._codes(y), population, groups, everything)
 
     def _check_two_class_parameters(self) -> None:
@@ -238,8 +245,11 @@ class FitSteps(JudgingSteps):
         initial_epoch: int = 0,
         last_epoch: int | None = None,
         in_parts: bool = False,
-    ) -> None:
-        """Train the network, watched by the validation rows, or up to an epoch known before."""
+    ) -> Ended:
+        """Train the network, watched by the validation rows, or up to an epoch known before.
+
+        What is stopped keeps its last good weights, if it has learned what it should.
+        """
         self._ensure_compiled_model()
         self._keeps_optimizer = in_parts or bool(self.warm_start)
         slots = getattr(self, "_optimizer_slots", None)
@@ -261,35 +271,62 @@ class FitSteps(JudgingSteps):
         if judge is not None and self._posterior is not None:
             logits = self._judging_logits(judge)
         scorer = self._validation_scorer(judge, logits)
-        ours = [DivergenceCheck(), *([scorer] if scorer else [])]
+        ours = [scorer] if scorer else []
+        useful_from = initial_epoch
         if self._defers_weights():
-            first_weighted = int(self.model_.loss.deferral * epochs)
-            ours.append(DeferredReweighting(self.model_.loss, initial_epoch + first_weighted))
+            useful_from += int(self.model_.loss.deferral * epochs)
+            ours.append(DeferredReweighting(self.model_.loss, useful_from))
             if scorer is not None:  # before, the weights to undo are others
-                scorer.first_epoch = initial_epoch + first_weighted
+                scorer.first_epoch = useful_from
         with self._callbacks_around(ours, passed_callbacks):
-            history = self._fit_network(
+            ended = self._fit_network(
                 X,
                 y,
                 sample_weight=row_weights,
                 seed=seed,
                 keep_state=self._keeps_optimizer,
                 rows_of_members=train.trained_on(),
+                checkpoint=None if in_parts else self._checkpoint_wish(judge),
                 epochs=initial_epoch + (last_epoch or epochs),
                 initial_epoch=initial_epoch,
                 validation_split=0.0,
                 **arguments,
             )
-        self._note_history(history, going_on=initial_epoch > 0)
-        self.n_iter_ = len(history["loss"])
+        n_epochs = len(ended.history["loss"])
+        if ended.fault is not None and (in_parts or initial_epoch + n_epochs <= useful_from):
+            raise nothing_kept(ended.fault)
+        self._note_history(ended.history, going_on=initial_epoch > 0)
+        self.n_iter_ = n_epochs
         self.best_epoch_ = initial_epoch + self.n_iter_
         if scorer is not None:
             scorer.restore_best_weights()  # after all callbacks, some of which restore their own
             self.best_epoch_ = scorer.best_epoch
+        self.stopped_by_ = ended.stopped_by
         if isinstance(scorer, ValidationScore):
             self.validation_score_ = scorer.best_score
         elif judge is not None and logits is not None:
             self.validation_score_ = self._validation_scores(judge, logits())["val_log_loss"]
+        return self._with_those_of_folds(ended.keeping(self.best_epoch_))
+
+    def _checkpoint_wish(self, judge: Rows | None) -> CheckpointWish | None:
+        if self.checkpoint is None:
+            return None
+        parameters = {
+            name: value
+            for name, value in self.get_params(deep=False).items()
+            if name not in ("checkpoint", "verbose")
+        }
+        judging = judge and [judge.X, judge.codes, judge.y, judge.sample_weight, judge.held_out]
+        depends_on = [parameters, judging, self.class_weight_]
+        return CheckpointWish(self.checkpoint, depends_on, stays=self._left_checkpoints is not None)
+
+    def _with_those_of_folds(self, ended: Ended) -> Ended:
+        """Have the files of the folds' networks removed with that of the last one."""
+        if self._left_checkpoints is not None:
+            self._left_checkpoints += ended.checkpoints
+            return replace(ended, checkpoints=())
+        of_folds = self.__dict__.pop("_fold_checkpoints", ())
+        return replace(ended, checkpoints=(*ended.checkpoints, *of_folds))
 
     def _training_weights(self, train: Rows) -> NDArray[np.float64]:
         if train.codes is None or train.codes.ndim > 1 or self._weights_in_loss:
@@ -352,7 +389,7 @@ class FitSteps(JudgingSteps):
     def _validation_scores(self, judge: Rows, z: NDArray[np.float64]) -> dict[str, float]:
         """What the history says of the validation rows; the log loss is what counts."""
         found = self._log_scores_so_far(z, judge)
-        scores = {"val_log_loss": self._log_loss(found, judge.codes, judge.sample_weight)}
+        scores = {"val_log_loss": float(self._log_loss(found, judge.codes, judge.sample_weight))}
         if (
             self._positive is not None
             and z.ndim == 1
@@ -361,8 +398,8 @@ class FitSteps(JudgingSteps):
         ):
             log_odds = self._sign() * found
             positive = judge.codes == self._positive
-            scores["val_average_precision"] = average_precision(
-                log_odds, positive, judge.sample_weight
+            scores["val_average_precision"] = float(
+                average_precision(log_odds, positive, judge.sample_weight)
             )
         return scores
 
@@ -375,6 +412,11 @@ class FitSteps(JudgingSteps):
                     f"Invalid argument `{name}` to `partial_fit`: it trains one epoch, from the "
                     "current one on."
                 )
+        if "validation_data" in arguments or hasattr(self, "fit__validation_data"):
+            raise TypeError(
+                "Invalid argument `validation_data` to `partial_fit`: it trains on some rows, and "
+                "judges by none."
+            )
         strategy = weights.needs_all_rows(self.class_weight, self.pos_weight)
         if strategy is not None:
             raise ValueError(
@@ -406,9 +448,10 @@ class FitSteps(JudgingSteps):
             )
 
     def _remember_classes(self, classes: ArrayLike | None, first: bool) -> None:
+        labels = None if classes is None else check_classes(classes)
         if first:
-            self.classes_ = None if classes is None else np.unique(np.asarray(classes))
-        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            self.classes_ = labels
+        elif labels is not None and not np.array_equal(labels, self.classes_):
             raise ValueError(
                 f"classes={classes!r} differs from the first call's {self.classes_.tolist()}."
             )

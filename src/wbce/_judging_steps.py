@@ -13,7 +13,9 @@ from sklearn.base import clone
 
 from wbce import validation
 from wbce._decision_steps import DecisionSteps
-from wbce._rows import Judged, Rows, check_sample_weight
+from wbce._errors import DivergenceError
+from wbce._numbers import is_whole
+from wbce._rows import Judged, Rows, as_labels, check_sample_weight
 from wbce.decisions import check_both_classes
 from wbce.inference import HeldOutLogits
 from wbce.losses import BatchLoss
@@ -27,6 +29,7 @@ class JudgingSteps(DecisionSteps):
 
     best_epoch_: int
     validation_score_: float
+    _left_checkpoints: list[Any] | None = None  # of a fold's network: files for the whole fit
 
     # ------------------------------------------------------------------ rows passed to fit
 
@@ -61,20 +64,20 @@ class JudgingSteps(DecisionSteps):
         self, passed: PassedRows, names: tuple[str, str] = ("y_val", "sample_weight_val")
     ) -> Rows:
         """Check labelled rows beside those of the fit."""
-        if passed[1] is None:
-            raise ValueError(f"{names[0]} is None: labels are needed for every row.")
-        X, y = self._validate_data(passed[0], passed[1])
+        y = as_labels(passed[1], names[0])
+        try:
+            X, y = self._validate_data(passed[0], y)
+        except (TypeError, ValueError) as error:
+            if names[0] == "y":
+                raise
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"Of the rows passed as X_val and y_val: {error}") from error
         population = check_sample_weight(passed[2], X, names[1])
         kept = population > 0
         X, y, population = X[kept], y[kept], population[kept]
         codes = None
         if self._has_one_label_a_row():
-            unknown = sorted(set(y.ravel().tolist()) - set(self.classes_.tolist()), key=str)
-            if unknown:
-                raise ValueError(
-                    f"{names[0]} has labels that the fit did not have: {unknown}. It had "
-                    f"{self.classes_.tolist()}."
-                )
+            self._check_labels_are_known(y, names[0])
             codes = self._codes(y)
         elif self._has_several_labels():
             codes = self._indicators(y)
@@ -270,7 +273,7 @@ class JudgingSteps(DecisionSteps):
         if self._built_in() != "ensemble":
             return 1
         n_members = getattr(self, "model__n_members", N_MEMBERS)
-        if isinstance(n_members, bool) or not isinstance(n_members, int) or n_members < 1:
+        if not is_whole(n_members) or n_members < 1:
             raise ValueError(f"model__n_members={n_members!r}: pass a whole number above zero.")
         return n_members
 
@@ -341,12 +344,19 @@ class JudgingSteps(DecisionSteps):
         In threads, side by side, if joblib is told so. None for when to stop says that the network
         that is kept needs validation rows itself, to be calibrated.
         """
-        parts = Parallel(prefer="threads", require="sharedmem")(
-            delayed(self._judged_in_fold)(
-                rows.take(kept), rows.take(held), seed + 1 + number, epochs, arguments
+        left: list[Any] = []
+        try:
+            parts = Parallel(prefer="threads", require="sharedmem")(
+                delayed(self._judged_in_fold)(
+                    rows.take(kept), rows.take(held), seed + 1 + number, epochs, arguments, left
+                )
+                for number, (kept, held) in enumerate(folds)
             )
-            for number, (kept, held) in enumerate(folds)
-        )
+        except DivergenceError:
+            for checkpoint in left:
+                checkpoint.remove()
+            raise
+        self._fold_checkpoints = left
         judged, best_epochs, losses = zip(*parts, strict=True)
         codes, weight, z, scores = (
             np.concatenate([getattr(part, name) for part in judged])
@@ -359,28 +369,32 @@ class JudgingSteps(DecisionSteps):
         return pooled, round(np.median(best_epochs)) - arguments.get("initial_epoch", 0)
 
     def _judged_in_fold(
-        self, train: Rows, judge: Rows, seed: int, epochs: int, arguments: dict[str, Any]
+        self, train: Rows, judge: Rows, seed: int, epochs: int, arguments: Any, left: list[Any]
     ) -> tuple[Judged, int | None, float]:
         """What a network that was trained on some rows says of others; its epochs and its score.
 
-        One that is calibrated gives no number of epochs.
+        One that is calibrated gives no number of epochs. Its checkpoints are left to the caller.
         """
         network = clone(self)
+        network._left_checkpoints = left
         network.set_params(threshold=None, threshold_cv=None, random_state=seed)
         if self._positive is not None:
             network.set_params(pos_label=self.pos_label_)
         if self._built_in() is not None:
             network._told_categories = self._input_columns[0]
-        network.fit(
-            train.X,
-            train.y,
-            sample_weight=train.sample_weight,
-            X_val=judge.X,
-            y_val=judge.y,
-            sample_weight_val=judge.sample_weight,
-            epochs=epochs,
-            **arguments,
-        )
+        try:
+            network.fit(
+                train.X,
+                train.y,
+                sample_weight=train.sample_weight,
+                X_val=judge.X,
+                y_val=judge.y,
+                sample_weight_val=judge.sample_weight,
+                epochs=epochs,
+                **arguments,
+            )
+        except DivergenceError as error:
+            raise error.keeping(None) from None
         if network._posterior is None:  # such a network says nothing of classes
             self.model_ = network.model_
             self._refuse_class_decisions()

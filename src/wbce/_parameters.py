@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import get_scorer_names
+from sklearn.utils import check_random_state
 
+from wbce._numbers import as_numbers, is_number, is_whole
+from wbce._rows import shortened
+from wbce._scikeras import check_routed_arguments
 from wbce.decisions import binary_objective, class_objective
 from wbce.losses import PointwiseLoss, check_cost_matrix
 from wbce.losses._arguments import checked_numbers
@@ -15,6 +21,8 @@ from wbce.networks import BUILT_IN
 from wbce.validation import check_threshold_cv, check_validation_split
 
 _TUNED = ("auto", "exact")
+_NEVER_NONE = [f"optimizer__{n}" for n in ("learning_rate", "beta_1", "beta_2", "momentum", "rho")]
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def check_parameters(estimator: Any) -> None:
@@ -26,7 +34,7 @@ def check_parameters(estimator: Any) -> None:
         That names the parameter, its value and what is allowed.
     """
     _check_model(estimator.model)
-    estimator._checked_loss()  # the loss checks its own: gamma, label_smoothing, from_logits
+    _check_reduction(estimator._checked_loss())  # which checks its own: gamma, from_logits
     _check_gamma(estimator.gamma)
     _check_label_smoothing(estimator)
     check_validation_split(estimator.validation_split)
@@ -46,8 +54,14 @@ def check_parameters(estimator: Any) -> None:
             f"early_stopping={estimator.early_stopping!r} is not allowed: pass True, False or "
             "'auto'."
         )
+    check_routed_arguments(vars(estimator))
+    _check_optimizer_numbers(estimator)
+    _check_random_state(estimator.random_state)
+    if not isinstance(estimator.warm_start, bool | np.bool_):
+        raise ValueError(f"warm_start={estimator.warm_start!r} is not allowed: pass True or False.")
     check_count("n_iter_no_change", estimator.n_iter_no_change)
     check_count("epochs", estimator.epochs)
+    _check_checkpoint(estimator.checkpoint, estimator.random_state)
 
 
 def _check_model(model: Any) -> None:
@@ -57,6 +71,14 @@ def _check_model(model: Any) -> None:
         raise ValueError(
             f"model={model!r} is not a built-in network; those are {list(BUILT_IN)}.{hint} "
             "Or pass a function that returns a Keras model, or a Keras model."
+        )
+
+
+def _check_reduction(loss: Any) -> None:
+    if loss is not None and loss.reduction in (None, "none"):
+        raise ValueError(
+            f"{loss!r} has reduction={loss.reduction!r}, and training needs one number for a "
+            "batch: leave out reduction (loss__reduction)."
         )
 
 
@@ -73,7 +95,7 @@ def _check_gamma(gamma: Any) -> None:
 
 def _check_label_smoothing(estimator: Any) -> None:
     smoothing = estimator.label_smoothing
-    if not isinstance(smoothing, int | float | np.number) or not 0 <= smoothing < 1:
+    if not is_number(smoothing) or not 0 <= smoothing < 1:
         raise ValueError(
             f"label_smoothing={smoothing!r} is not allowed: pass the share of a label that is "
             "spread over all classes, 0 <= label_smoothing < 1."
@@ -101,11 +123,14 @@ def _check_threshold(threshold: Any) -> None:
         near = get_close_matches(threshold, _TUNED, 1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"threshold={threshold!r} is not known.{hint} Known: {allowed}.")
-    try:
-        numbers, is_bool = np.asarray(threshold, np.float64), np.asarray(threshold).dtype == bool
-    except (TypeError, ValueError):
-        numbers, is_bool = np.array(np.nan), False
-    if is_bool or numbers.ndim > 1 or not ((numbers >= 0) & (numbers <= 1)).all():
+    numbers = as_numbers(threshold)
+    is_bool = numbers is not None and np.asarray(threshold).dtype == bool
+    if (
+        numbers is None
+        or is_bool
+        or numbers.ndim > 1
+        or not ((numbers >= 0) & (numbers <= 1)).all()
+    ):
         raise ValueError(f"threshold={threshold!r} is not allowed: pass {allowed}.")
 
 
@@ -131,7 +156,49 @@ def _check_calibrate(value: Any) -> None:
         )
 
 
+def _check_checkpoint(folder: Any, random_state: Any) -> None:
+    if folder is None:
+        return
+    if not isinstance(folder, str | os.PathLike) or not os.fspath(folder):
+        raise ValueError(
+            f"checkpoint={folder!r} is not allowed: pass the path of a folder, or None."
+        )
+    if random_state is None:
+        raise ValueError(
+            f"checkpoint={os.fspath(folder)!r} needs random_state: with None every fit has another "
+            "seed, and none could go on from the file of one that was killed. Pass a number."
+        )
+
+
+def _check_random_state(random_state: Any) -> None:
+    try:
+        if not isinstance(random_state, np.random.RandomState):
+            check_random_state(random_state)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"random_state={shortened(random_state)} is not allowed: pass a whole number from 0 to "
+            "2**32 - 1, a numpy.random.RandomState, or None."
+        ) from error
+
+
+def _check_optimizer_numbers(estimator: Any) -> None:
+    """Check the numbers among the optimizer's arguments; Keras takes them as they are."""
+    for name, value in vars(estimator).items():
+        if not name.startswith("optimizer__") or name == "optimizer__name":
+            continue
+        switched_off = value is None and name not in _NEVER_NONE
+        if switched_off or isinstance(value, bool | Mapping) or callable(value):
+            continue  # the last two are flags and schedules
+        number = as_numbers(value)
+        too_large = is_whole(value) and abs(value) >= 2**31
+        if number is None or number.shape or too_large or not abs(number) <= _LARGEST:
+            raise ValueError(
+                f"{name}={shortened(value)} is not allowed: pass a finite number, a whole one "
+                "below 2**31."
+            )
+
+
 def check_count(name: str, value: Any) -> None:
     """Check a positive whole number."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+    if not is_whole(value) or value < 1:
         raise ValueError(f"{name}={value!r} is not allowed: pass a whole number, at least 1.")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import numbers
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_array, check_consistent_length
+from scipy.sparse import issparse
+from sklearn.utils.validation import check_array
+
+from wbce._numbers import as_numbers
+
+_LARGEST_WEIGHT = 1e100
 
 
 @dataclass(frozen=True)
@@ -107,19 +111,113 @@ def check_groups(groups: Any, X: Any) -> NDArray[Any] | None:
     """
     if groups is None:
         return None
-    groups = np.asarray(groups)
-    if groups.ndim != 1:
+    array = _as_array("groups", groups)
+    if array.ndim != 1:
         raise ValueError(
-            f"groups has shape {groups.shape}; one group for each of the {len(X)} rows is expected."
+            f"groups has shape {array.shape}; one group for each of the {len(X)} rows is expected."
         )
-    check_consistent_length(X, groups)
+    if len(array) != len(X):
+        raise ValueError(
+            f"groups and X have inconsistent numbers of samples: {len(array)} and {len(X)}."
+        )
+    _check_can_be_told_apart("groups", array)
+    return array
+
+
+def as_labels(y: Any, name: str = "y") -> NDArray[Any]:
+    """Labels as an array of their own type.
+
+    Raises
+    ------
+    ValueError
+        If some are missing, or are nothing that can be told apart and sorted.
+    """
+    if y is None:
+        raise ValueError(f"{name} is None: labels are needed for every row.")
+    array = _as_array(name, y.toarray() if issparse(y) else y)
+    if array.ndim == 0:
+        raise ValueError(
+            f"{name} is {shortened(y)}: pass an array or a list with a label for every row."
+        )
+    _check_can_be_told_apart(name, array)
+    return array
+
+
+def check_classes(classes: Any) -> NDArray[Any]:
+    """Check the labels that will ever come, and sort them.
+
+    Raises
+    ------
+    ValueError
+        If they are no labels, or fewer than two.
+    """
+    labels = as_labels(classes, "classes")
+    if labels.ndim != 1 or len(np.unique(labels)) < 2:
+        raise ValueError(
+            f"classes={shortened(classes)} is not allowed: pass a list of all labels that will "
+            "ever come, two or more."
+        )
+    return np.unique(labels)
+
+
+def _as_array(name: str, values: Any) -> NDArray[Any]:
+    """An array of a type of NumPy's, where values can be one, and with none that is masked."""
+    if np.ma.is_masked(values):
+        raise ValueError(
+            f"{name} has masked values, which would count as what is under the mask. Leave these "
+            "rows out."
+        )
     try:
-        missing = bool((np.unique(groups) != np.unique(groups)).any())
-    except TypeError:
-        missing = True
-    if missing:
-        raise ValueError("groups must be numbers or strings, one for every row, and none missing.")
-    return groups
+        return values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} is {shortened(values)}, which is no array of one value a row ({error})."
+        ) from error
+
+
+def _check_can_be_told_apart(name: str, values: NDArray[Any]) -> None:
+    """Check that there are no missing values, and no kinds that cannot be sorted together."""
+    if values.dtype.kind in "cV":
+        raise ValueError(
+            f"{name} has the type {values.dtype}, which is none of labels. Pass strings or numbers."
+        )
+    if values.dtype.kind in "Mm":
+        missing = np.isnat(values)
+    elif values.dtype.kind == "O":
+        missing = np.array([_is_missing(value) for value in values.ravel()], dtype=bool)
+    else:
+        missing = values != values  # NaN
+    if missing.any():
+        raise ValueError(
+            f"{name} contains NaN, None or NA: {int(missing.sum())} values are missing. Leave "
+            "these rows out, or give them a label of their own."
+        )
+    if values.dtype.kind != "O":
+        return
+    try:
+        np.unique(values)
+        set(values.ravel().tolist())
+    except (TypeError, ValueError) as error:
+        kinds = sorted({type(value).__name__ for value in values.ravel()})
+        raise ValueError(
+            f"{name} has values of the types {kinds}, which cannot be told apart and sorted as "
+            "labels. Make them all strings, or all numbers."
+        ) from error
+
+
+def _is_missing(value: Any) -> bool:
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # NA, which is neither true nor false
+        return True
+    except ValueError:  # an array
+        return False
+
+
+def shortened(value: Any) -> str:
+    """What was passed, in few words: for errors."""
+    words = repr(value)
+    return words if len(words) <= 200 else f"{words[:200]}..."
 
 
 def check_sample_weight(
@@ -134,17 +232,24 @@ def check_sample_weight(
     """
     if sample_weight is None:
         return np.ones(len(X))
-    if isinstance(sample_weight, numbers.Number):
-        sample_weight = np.full(len(X), sample_weight)
-    weights = check_array(
-        sample_weight, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name=name
-    )
+    weights = as_numbers(sample_weight)
+    if weights is None:
+        raise ValueError(
+            f"{name} must be numbers, one for each of the {len(X)} rows, and none missing; got "
+            f"{shortened(sample_weight)}."
+        )
+    if weights.ndim == 0:
+        weights = np.full(len(X), weights)
+    if weights.ndim == 1 and len(weights) != len(X):
+        raise ValueError(
+            f"{name} and X have inconsistent numbers of samples: {len(weights)} and {len(X)}."
+        )
+    weights = check_array(weights, ensure_2d=False, allow_nd=True, input_name=name)
     if weights.ndim != 1:
         raise ValueError(
             f"Sample weights must be 1D array or scalar: {name} has shape {weights.shape}, and "
             f"one weight for each of the {len(X)} rows is expected."
         )
-    check_consistent_length(X, weights)
     if (weights < 0).any():
         raise ValueError(
             f"{name} has {int((weights < 0).sum())} negative values (the least is "
@@ -155,5 +260,11 @@ def check_sample_weight(
         raise ValueError(
             f"Sample weights must contain at least one non-zero number: only zeros were passed in "
             f"{name}, so there is no row to train on."
+        )
+    if not 1 / _LARGEST_WEIGHT <= weights.max() <= _LARGEST_WEIGHT:
+        raise ValueError(
+            f"{name} has {weights.max():g} as its largest value: a sample weight says how many "
+            "rows a row stands for, and sums of such numbers are lost to rounding. Scale them, "
+            "for instance to the mean one."
         )
     return weights

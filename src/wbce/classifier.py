@@ -12,12 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 from wbce._fit_steps import FitSteps
 from wbce._parameters import check_count, check_parameters
 from wbce._rows import Judged, check_sample_weight
-from wbce._scikeras import DEFAULT_LOSS
+from wbce._scikeras import DEFAULT_LOSS, check_keras_arguments
 from wbce._warnings import warn_of_accuracy
 from wbce.inference import LogitFunction, checked_chain
 from wbce.losses._posterior import refuse_nan, two_columns
 from wbce.prior import estimate_prior
-from wbce.training import batch_size_for, seeded
+from wbce.training import batch_size_for, check_folder, seeded
 from wbce.validation import check_validation_split
 
 
@@ -137,14 +137,20 @@ class WeightedKerasClassifier(FitSteps):
     shuffle : bool, default=True
         Whether to shuffle rows before every epoch.
     random_state : int, RandomState instance or None, default=None
-        Seed of the split, the network's initial weights and the shuffling. No global generator is
-        changed.
+        Seed of the split, the network's initial weights and the shuffling; None draws one from
+        NumPy's global generator, as scikit-learn does. No global generator is changed otherwise.
     verbose : int, default=0
         Keras' verbosity.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the network of the last fit. With it, as after
         ``partial_fit``, a pickle keeps the optimizer's state, for Adam twice the weights' bytes;
         without, an unpickled estimator that is trained on starts with a fresh optimizer.
+    checkpoint : str, path-like or None, default=None
+        A folder in which ``fit`` writes, every few seconds, where it stands. The same fit (same
+        parameters, rows and seed) in another process goes on from there and ends with the same
+        result as without interruption; then the file is removed. A folder serves any number of
+        fits side by side, those of a search too. Needs ``random_state``, and no callbacks or other
+        things that only Keras' own ``fit`` can do. ``partial_fit`` does not use it.
     **routed
         Routed parameters (``model__``, ``optimizer__``, ``loss__``, ``metrics__``,
         ``callbacks__``, ``fit__``, ``predict__``), and arguments that `model`, a callable, names.
@@ -184,6 +190,9 @@ class WeightedKerasClassifier(FitSteps):
         scored.
     n_iter_ : int
         Epochs run.
+    stopped_by_ : None, "interrupt" or "divergence"
+        What stopped the training before its time, by Ctrl-C or because the loss was no longer a
+        number; None after a complete one.
     best_epoch_ : int
         The epoch, counted from 1, whose weights were kept; of the ensemble the middle of its
         members'.
@@ -254,6 +263,7 @@ class WeightedKerasClassifier(FitSteps):
         random_state: Any = None,
         verbose: int = 0,
         warm_start: bool = False,
+        checkpoint: Any = None,
         **routed: Any,
     ) -> None:
         self.model = model
@@ -284,6 +294,7 @@ class WeightedKerasClassifier(FitSteps):
         self.random_state = random_state
         self.verbose = verbose
         self.warm_start = warm_start
+        self.checkpoint = checkpoint
         self._take_keywords(routed)
 
     # ------------------------------------------------------------------ fitting
@@ -327,15 +338,21 @@ class WeightedKerasClassifier(FitSteps):
         ------
         ValueError, TypeError
             For parameters or data that are not allowed; the estimator is left as it was.
+        DivergenceError, KeyboardInterrupt
+            If the loss is no longer a number, or at Ctrl-C: the estimator is fitted with its last
+            good weights (``stopped_by_``), or left as it was, if there are none.
         """
         with self._as_it_was_on_error():
             check_parameters(self)
+            check_keras_arguments(fit_arguments)
             passed = self._passed_rows(X_val, y_val, sample_weight_val, fit_arguments)
             validation_split = check_validation_split(
                 self._pop_fit_argument("validation_split", fit_arguments)
             )
             epochs = self._pop_fit_argument("epochs", fit_arguments)
             check_count("epochs", epochs)
+            if self.checkpoint is not None:
+                check_folder(self.checkpoint)
             seed = self._draw_seed()
             going_on = self.warm_start and hasattr(self, "model_")
             for name in ("_weight_so_far", "_moved_prior"):
@@ -361,7 +378,7 @@ class WeightedKerasClassifier(FitSteps):
                 self._map_to_posterior(train, judge, class_weights, fit_arguments)
                 if not going_on:
                     self._start(train)
-            self._train(
+            trained = self._train(
                 train,
                 judge,
                 seed=seed,
@@ -369,9 +386,11 @@ class WeightedKerasClassifier(FitSteps):
                 last_epoch=last_epoch,
                 arguments=fit_arguments,
             )
-            held_back = self._judged(judge, among=rows if passed is None else judge)
-            self._calibrate(held_back)
-            self._choose_threshold(judged or held_back)
+            with trained.settling():
+                held_back = self._judged(judge, among=rows if passed is None else judge)
+                self._calibrate(held_back)
+                self._choose_threshold(judged or held_back)
+        trained.end()
         return self
 
     def partial_fit(
@@ -405,6 +424,7 @@ class WeightedKerasClassifier(FitSteps):
         """
         with self._as_it_was_on_error():
             check_parameters(self)
+            check_keras_arguments(fit_arguments)
             self._check_parts_suffice(fit_arguments)
             seed = self._draw_seed() + self.current_epoch
             first = not hasattr(self, "model_")
@@ -724,7 +744,7 @@ class WeightedKerasClassifier(FitSteps):
         float
         """
         self._check_fitted()
-        labels = self._validate_data(y=y)[1]
+        labels = self._validate_y(y, reset=False, same_dtype=False)
         predicted = self.predict(X)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, labels)
@@ -755,7 +775,14 @@ class WeightedKerasClassifier(FitSteps):
 
     def _logits_of(self, X: NDArray[Any]) -> NDArray[np.float64]:
         """Logits of rows that are validated."""
-        return self._traced_logits()(self._encode(X))
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = self._traced_logits()(self._encode(X))
+        if not np.isfinite(z).all():
+            raise ValueError(
+                "The network's output for these rows of X is not a finite number: their values, of "
+                f"up to {np.nanmax(np.abs(X)):g}, overflow in it. Rescale or clip them."
+            )
+        return z
 
     def _traced_logits(self) -> LogitFunction:
         function = self._logit_function
@@ -770,9 +797,11 @@ class WeightedKerasClassifier(FitSteps):
         return function
 
     def _keras_outputs(self, X: Any, arguments: dict[str, Any]) -> Any:
+        check_keras_arguments(arguments)
         arguments = dict(arguments)
         size = arguments.get("batch_size", getattr(self, "predict__batch_size", self.batch_size))
-        arguments["batch_size"] = 1024 if size == "auto" else batch_size_for(len(X), size)
+        auto = isinstance(size, str) and size == "auto"
+        arguments["batch_size"] = 1024 if auto else batch_size_for(len(X), size)
         return self._keras_predict(X, arguments)
 
     def _shown_scores(self, z: NDArray[np.float64], prior: Any) -> NDArray[np.float64]:

@@ -33,6 +33,11 @@ def is_frame(X: Any) -> bool:
     return any(frame is not None and isinstance(X, frame) for frame in frames)
 
 
+def has_objects(X: Any) -> bool:
+    """Whether a column of a frame holds objects, which may be numbers and missing values."""
+    return is_frame(X) and any(str(dtype).lower() == "object" for dtype in X.dtypes)
+
+
 @storable("frame columns")
 class FrameColumns:
     """Which columns of a frame are categories, and their numbers.
@@ -220,6 +225,8 @@ def _as_numbers(column: Any, name: Any) -> NDArray[np.float64]:
             column = column.to_list()
             return np.array([np.nan if v is None else v for v in column], dtype=np.float64)
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    except OverflowError as error:
+        raise ValueError(f"Column {name!r} of X has a number that is too large.") from error
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"Column {name!r} of X has numbers in the fit, and other values now ({error})."

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
-from wbce._rows import check_sample_weight
+from wbce._rows import as_labels, check_sample_weight
 from wbce.weights import STRATEGIES, class_counts, class_weight_vector, label_counts
 
 
@@ -52,7 +52,7 @@ def print_imbalance(
     of the population. Rule of thumb: up to 1:100 try half the ratio to the whole, pos_weight 10 to
     19, or loss='focal'. Then let a search over pos_weight decide, scored by average precision.
     """
-    y = np.asarray(y)
+    y = as_labels(y)
     if not len(y):
         raise ValueError("y is empty: pass the labels of the rows to train on.")
     kind = type_of_target(y, input_name="y")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wbce._numbers import as_numbers
 from wbce._rows import check_sample_weight
 
 Float64 = NDArray[np.float64]
@@ -55,12 +56,9 @@ def class_shares(prior: Any, classes: list[Any], positive: int | None) -> Float6
         if set(prior) != set(classes):
             raise ValueError(f"prior={prior!r} must name every class, which are {classes}.")
         prior = [prior[label] for label in classes]
-    try:
-        shares = np.asarray(prior, dtype=np.float64)
-    except (TypeError, ValueError):
-        shares = np.full(1, np.nan)
-    if isinstance(prior, str | bool):
-        shares = np.full(1, np.nan)
+    shares = None if isinstance(prior, bool | np.bool_) else as_numbers(prior)
+    if shares is None:
+        raise ValueError(f"prior={prior!r} is not allowed: {_EXPLAINED}.")
     if shares.ndim == 0 and positive is not None:
         shares = np.full(2, 1 - shares)
         shares[positive] = 1 - shares[positive]
@@ -112,8 +110,7 @@ def estimate_prior(
     >>> estimate_prior(proba, [0.5, 0.5]).round(3)
     array([1., 0.])
     """
-    proba = np.asarray(proba, dtype=np.float64)
-    prior = np.asarray(prior, dtype=np.float64)
+    proba, prior = _numbers("proba", proba), _numbers("prior", prior)
     if proba.ndim != 2 or prior.shape != proba.shape[1:] or not len(proba):
         raise ValueError(
             f"proba has shape {proba.shape} and prior {prior.shape}: pass a row for every sample "
@@ -124,7 +121,9 @@ def estimate_prior(
     if not (prior > 0).all() or abs(prior.sum() - 1) > 1e-6:
         raise ValueError(f"prior={prior.tolist()} is not shares above 0 that sum to one.")
     weight = check_sample_weight(sample_weight, proba)
-    likelihood = proba / prior
+    with np.errstate(divide="ignore"):
+        log_likelihood = np.log(proba) - np.log(prior)
+    likelihood = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
     weight = weight / weight.sum()
     shares = prior / prior.sum()
     for _ in range(10_000):
@@ -135,3 +134,10 @@ def estimate_prior(
         if moved < 1e-10:
             break
     return shares
+
+
+def _numbers(name: str, values: Any) -> Float64:
+    numbers = as_numbers(values)
+    if numbers is None:
+        raise ValueError(f"{name} is not an array of numbers; got {values!r}.")
+    return numbers

@@ -14,6 +14,8 @@ from sklearn.model_selection import (
     StratifiedKFold,
 )
 
+from wbce._numbers import is_number, is_whole
+
 Indices = NDArray[np.intp]
 Split = tuple[Indices, Indices]
 
@@ -51,11 +53,11 @@ def check_validation_split(validation_split: Any) -> Any:
         return 0.0
     if isinstance(validation_split, str) and validation_split == "last":
         return "last", _SHARE_OF_LAST
-    if _is_number(validation_split) and 0 <= validation_split < 1:
+    if is_number(validation_split) and 0 <= validation_split < 1:
         return float(validation_split)
     if isinstance(validation_split, tuple | list) and len(validation_split) == 2:
         how, share = validation_split
-        if isinstance(how, str) and how == "last" and _is_number(share) and 0 < share < 1:
+        if isinstance(how, str) and how == "last" and is_number(share) and 0 < share < 1:
             return "last", float(share)
     if _is_splitter(validation_split):
         return validation_split
@@ -80,8 +82,7 @@ def check_threshold_cv(threshold_cv: Any) -> Any:
     """
     if threshold_cv is None or threshold_cv is False or _is_splitter(threshold_cv):
         return threshold_cv
-    whole = isinstance(threshold_cv, int | np.integer) and not isinstance(threshold_cv, bool)
-    if whole and threshold_cv >= 2:
+    if is_whole(threshold_cv) and threshold_cv >= 2:
         return int(threshold_cv)
     listed = list(threshold_cv) if isinstance(threshold_cv, list | tuple) else []
     if listed and all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in listed):
@@ -91,10 +92,6 @@ def check_threshold_cv(threshold_cv: Any) -> Any:
         "scikit-learn splitter; a list of (train, test) row numbers; False for the validation "
         "rows; or None, which takes those where they are enough."
     )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 def _is_splitter(value: Any) -> bool:
@@ -337,7 +334,13 @@ def folds(
 
 def _folds_of(n: int, X: Any, codes: Any, groups: Any, seed: int) -> list[Split]:
     one_label = codes is not None and codes.ndim == 1
+    if groups is not None:  # of any kind, to splitters numbers
+        groups = np.unique(groups, return_inverse=True)[1]
     n_groups = n if groups is None else len(np.unique(groups))
+    if n > len(X):
+        raise CannotSplitError(
+            f"threshold_cv={n} is more than the {len(X)} rows: pass fewer folds."
+        )
     if n_groups < n:
         raise CannotSplitError(
             f"There are {n_groups} groups, and {n} folds need as many to keep each group's rows "

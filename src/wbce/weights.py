@@ -7,13 +7,14 @@ network is trained, nothing else.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from wbce._numbers import as_numbers, is_number
 
 Vector = NDArray[np.float64]
 
@@ -61,6 +62,9 @@ STRATEGIES: dict[str, Callable[[Vector], Vector]] = {
 """Class weights by name, from the classes' counts."""
 
 Strategy = str | tuple[str, float]
+
+_SMALLEST_SHARE = 1e-30
+"""Of the largest class weight; float32 ends at 1e-38."""
 
 
 def class_counts(y: NDArray[np.intp], n_classes: int, sample_weight: Vector) -> Vector:
@@ -152,7 +156,20 @@ def class_weight_vector(
         weights = _two(_checked_alpha(alpha), 1.0 - alpha, positive)
     else:
         weights = np.ones(len(counts))
-    return weights * (counts.sum() / (weights @ counts))
+    return _with_mean_one(weights, counts, named)
+
+
+def _with_mean_one(weights: Vector, counts: Vector, named: str | None) -> Vector:
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        relative = weights / weights.max()
+        weights = relative * (counts.sum() / (relative @ counts))
+    if not (np.isfinite(weights).all() and relative.min() >= _SMALLEST_SHARE):
+        raise ValueError(
+            f"{named} with the counts {counts.tolist()} gives classes weights that are more than "
+            f"{1 / _SMALLEST_SHARE:g} times others': the lighter rows would count nothing in "
+            "float32. Pass weights that differ less."
+        )
+    return weights
 
 
 def _the_one_way(**given: Any) -> str | None:
@@ -341,8 +358,7 @@ def _by_strategy(name: str, given: Strategy, counts: Vector, otherwise: str) -> 
     if not parameters:
         return STRATEGIES[strategy](counts)
     beta = parameters[0]
-    number = isinstance(beta, int | float | np.number) and not isinstance(beta, bool)
-    if strategy != "effective" or len(parameters) > 1 or not number or not 0 <= beta < 1:
+    if strategy != "effective" or len(parameters) > 1 or not is_number(beta) or not 0 <= beta < 1:
         raise ValueError(
             f"{name}={given!r} is not allowed: only 'effective' takes a parameter, "
             "('effective', beta) with 0 <= beta < 1."
@@ -351,17 +367,14 @@ def _by_strategy(name: str, given: Strategy, counts: Vector, otherwise: str) -> 
 
 
 def _positive(name: str, value: object) -> float:
-    try:
-        number = float(value)  # type: ignore[arg-type]  # what float() refuses is the error below
-    except (TypeError, ValueError):
-        number = math.nan
-    if isinstance(value, str | bool) or not (math.isfinite(number) and number > 0):
+    number = None if isinstance(value, bool | np.bool_) else as_numbers(value)
+    if number is None or number.shape or not (np.isfinite(number) and number > 0):
         raise ValueError(f"{name}={value!r} is not allowed. {_TRAP}")
-    return number
+    return float(number)
 
 
 def _checked_alpha(alpha: float) -> float:
-    if not isinstance(alpha, int | float | np.number) or not 0 < alpha < 1:
+    if not is_number(alpha) or not 0 < alpha < 1:
         raise ValueError(
             f"alpha={alpha!r} is not allowed: alpha is the positives' share of the weight, "
             "0 < alpha < 1. For a ratio of positive to negative weight, pass pos_weight."

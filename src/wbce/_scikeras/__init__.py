@@ -15,12 +15,18 @@ from typing import Any
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from wbce._backend import BaseWrapper
+from wbce._scikeras._keras_arguments import check_keras_arguments, check_routed_arguments
 from wbce._scikeras._keywords import Keywords
 from wbce._scikeras._network import DEFAULT_LOSS, Network
 from wbce._scikeras._state import State
 from wbce._scikeras._validation import Validation
 
-__all__ = ["DEFAULT_LOSS", "SciKerasClassifier"]
+__all__ = [
+    "DEFAULT_LOSS",
+    "SciKerasClassifier",
+    "check_keras_arguments",
+    "check_routed_arguments",
+]
 
 
 class _MixinsFirst(type):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -13,12 +14,21 @@ from scikeras._utils import route_params
 from scikeras.utils import loss_name, metric_name
 
 from wbce._backend import KerasClassifier, keras
+from wbce._errors import DivergenceError
 from wbce.losses import OwnLoss, loss_on_logits, resolve_loss
 from wbce.losses._keras import keras_loss_class, takes_one_hot
 from wbce.networks import BUILT_IN, OffsetRemover
 from wbce.persistence import copy_network
-from wbce.tracing import repeated_names
-from wbce.training import NetworkTraining, needs_keras_fit, seeded
+from wbce.tracing import check_threads, repeated_names
+from wbce.training import (
+    CheckpointWish,
+    Ended,
+    GoodEpochs,
+    NetworkTraining,
+    ValidationScore,
+    needs_keras_fit,
+    seeded,
+)
 
 DEFAULT_LOSS = "weighted_bce"
 ENSEMBLE_LEARNING_RATE = 3e-3
@@ -274,15 +284,17 @@ class Network(KerasClassifier):
         seed: int,
         keep_state: bool,
         rows_of_members: Any = None,
+        checkpoint: CheckpointWish | None = None,
         **arguments: Any,
-    ) -> Any:
+    ) -> Ended:
         """Train the network, by one compiled function or, for what only it can do, Keras' ``fit``.
 
         Returns
         -------
-        dict of list of float
-            Keras' history.
+        Ended
+            With Keras' history.
         """
+        check_threads()
         routed = route_params(
             self.get_params(deep=False), destination="fit", pass_filter=self._fit_kwargs
         )
@@ -297,13 +309,33 @@ class Network(KerasClassifier):
                     f"own fit cannot do, and it is needed for this: {reason}. Pass X_val and "
                     'y_val, early_stopping=False, or model="mlp".'
                 )
+            if reason is not None and checkpoint is not None:
+                raise ValueError(
+                    f"checkpoint={os.fspath(checkpoint.folder)!r} goes on exactly where a fit was, "
+                    f"which Keras' own fit cannot do, and it is needed for this: {reason}. Pass "
+                    "checkpoint=None, or do without that."
+                )
             if reason is not None:
-                return network.fit(X, y, **arguments).history
-            training = NetworkTraining(network, X, y, arguments, keep_state, rows_of_members)
+                return self._fit_by_keras(X, y, arguments)
+            training = NetworkTraining(
+                network, X, y, arguments, keep_state, rows_of_members, checkpoint
+            )
         with seeded(seed) if training.runs_users_code else nullcontext():
-            history = training.run(seed)
+            ended = training.run(seed)
         self._optimizer_slots = training.slots
-        return history
+        return ended
+
+    def _fit_by_keras(self, X: Any, y: Any, arguments: dict[str, Any]) -> Ended:
+        theirs = arguments["callbacks"]
+        good = GoodEpochs([c for c in theirs if isinstance(c, ValidationScore)])
+        try:
+            history = self.model_.fit(X, y, **{**arguments, "callbacks": [good, *theirs]}).history
+        except (KeyboardInterrupt, DivergenceError) as fault:
+            ended = good.go_back(fault)
+            for callback in theirs:
+                callback.on_train_end()
+            return ended
+        return Ended(history)
 
     def _note_history(self, history: dict[str, list[float]], going_on: bool) -> None:
         """Store Keras' history under SciKeras' names, after what is there if training goes on."""
@@ -317,6 +349,7 @@ class Network(KerasClassifier):
 
     def _keras_predict(self, X: Any, arguments: dict[str, Any]) -> Any:
         """Call Keras' own ``predict`` with the routed arguments; X is validated."""
+        check_threads()
         view = self._view()  # threads share the estimator
         view._initialize_callbacks()
         try:

@@ -98,7 +98,7 @@ class State(KerasClassifier):
         network = before.get("model_")
         variables = [] if network is None else list(network.variables)
         optimizer = getattr(network, "optimizer", None)
-        if optimizer is not None and optimizer.built:
+        if optimizer is not None:  # before it has slots it still counts steps
             variables += optimizer.variables
         values = [variable.numpy() for variable in variables]
         loss = None if network is None else network.loss

@@ -16,7 +16,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from wbce._backend import ClassifierLabelEncoder, KerasClassifier, keras
-from wbce.columns import FrameColumns, is_frame
+from wbce._rows import as_labels
+from wbce.columns import FrameColumns, has_objects, is_frame
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -39,6 +40,8 @@ class Validation(KerasClassifier):
         same_dtype: bool = False,
     ) -> tuple[Any, Any]:
         """Check rows and labels; with ``reset`` remember their shapes and types."""
+        if X is None and y is None:
+            raise ValueError("X is None: pass rows, one or more.")
         if X is not None:
             X = self._validate_X(X, reset=reset, same_dtype=same_dtype)
         if y is not None:
@@ -56,6 +59,16 @@ class Validation(KerasClassifier):
                 f"Sparse data was passed for X ({type(X).__name__}), but {name} needs a dense "
                 "array. Use X.toarray(), or reduce it first, for instance with TruncatedSVD."
             )
+        if is_frame(X) and len(X.columns) and _is_sparse(X):
+            raise TypeError(
+                f"Sparse data was passed for X (a frame of sparse columns), but {name} needs a "
+                "dense one. Use X.sparse.to_dense()."
+            )
+        if np.ma.is_masked(X):
+            raise ValueError(
+                "X has masked values, which would count as what is under the mask. Fill them, for "
+                "instance X.filled(np.nan) for the built-in networks, which take missing values."
+            )
         n_dimensions = getattr(X, "ndim", 2)
         if not reset and n_dimensions > 1 and n_dimensions != len(self.X_shape_):
             raise ValueError(
@@ -66,28 +79,25 @@ class Validation(KerasClassifier):
         built_in = self._built_in() is not None
         if built_in:
             X = self._without_categories(X, reset)
+        finite = "allow-nan" if built_in else True
         try:
-            X = validate_data(
-                self,
-                X,
-                reset=reset,
-                dtype="numeric",
-                accept_sparse=False,
-                allow_nd=True,
-                ensure_all_finite="allow-nan" if built_in else True,
-            )
-            if X.dtype.kind == "O":  # a frame with a categorical column
-                finite = "allow-nan" if built_in else True
-                X = check_array(X.astype(np.float64), allow_nd=True, ensure_all_finite=finite)
-        except ValueError as error:
-            if "could not convert string" in str(error) or "bytes/strings" in str(error):
-                raise ValueError(
-                    f"X has values that are not numbers ({error}). The built-in networks take "
-                    "categories in the columns of a pandas or polars frame; else turn text "
-                    "and categories into numbers first, in a Pipeline: OneHotEncoder or "
-                    "OrdinalEncoder of scikit-learn, by a ColumnTransformer."
-                ) from error
-            raise
+            with np.errstate(invalid="ignore"):  # the sum of infinities of both signs
+                X = validate_data(
+                    self,
+                    X,
+                    reset=reset,
+                    dtype="numeric",
+                    accept_sparse=False,
+                    allow_nd=True,
+                    ensure_all_finite=finite,
+                )
+                if X.dtype.kind == "O":  # a frame with a categorical column
+                    X = X.astype(np.float64)
+                    X = check_array(X, allow_nd=True, ensure_all_finite=finite, input_name="X")
+        except (ValueError, TypeError, OverflowError) as error:
+            raise _about_X(error) from error
+        if 0 in X.shape[1:]:
+            raise ValueError(f"Found array with 0 feature(s): X has the shape {X.shape}.")
         if X.dtype.kind == "f" and X.dtype.itemsize > 4 and X.size:
             largest = float(np.fmax.reduce(np.abs(X), axis=None))
             if largest > float(np.finfo(keras.backend.floatx()).max):
@@ -126,7 +136,7 @@ class Validation(KerasClassifier):
         if reset:
             self._frame_columns = FrameColumns(X) if is_frame(X) else None
         columns = getattr(self, "_frame_columns", None)
-        if columns is None or not columns.categorical:
+        if columns is None or not (columns.categorical or has_objects(X)):
             return X
         if not is_frame(X):
             raise ValueError(
@@ -161,10 +171,11 @@ class Validation(KerasClassifier):
 
     def _validate_y(self, y: Any, *, reset: bool, same_dtype: bool) -> NDArray[Any]:
         name = type(self).__name__
-        y = y.toarray() if issparse(y) else y  # an indicator matrix
+        y = as_labels(y)
         y = check_array(y, ensure_2d=False, allow_nd=False, dtype=None, input_name="y")
         if reset:
-            check_classification_targets(y)
+            with np.errstate(invalid="ignore"):  # of floats beyond all whole numbers
+                check_classification_targets(y)
             self.target_type_ = self._type_of_target(y)
             self.y_dtype_, self.y_ndim_ = y.dtype, y.ndim
             if y.ndim == 2 and y.shape[1] == 1:
@@ -189,6 +200,17 @@ class Validation(KerasClassifier):
             )
         return y
 
+    def _check_labels_are_known(
+        self, y: NDArray[Any], name: str = "y", of: str = "the fit"
+    ) -> None:
+        """Check that there are no labels but those of the fit, or those announced."""
+        unknown = sorted(set(y.ravel().tolist()) - set(self.classes_.tolist()), key=str)
+        if unknown:
+            raise ValueError(
+                f"{name} has labels that {of} did not have: {unknown}. The labels are "
+                f"{self.classes_.tolist()}."
+            )
+
     def _has_one_label_a_row(self) -> bool:
         """Whether the fitted target encoder gives each row one class, two classes or more."""
         encoder = self.target_encoder_
@@ -197,6 +219,8 @@ class Validation(KerasClassifier):
         ) in ("binary", "multiclass")
 
     def _fit_encoders(self, X: Any, y: Any) -> None:
+        if self.classes_ is not None and self.target_type_ in ("binary", "multiclass"):
+            self._check_labels_are_known(y, of="classes")
         for encoder, values in (("target_encoder", y), ("feature_encoder", X)):
             fitted = getattr(self, encoder).fit(values)
             setattr(self, f"{encoder}_", fitted)
@@ -208,3 +232,30 @@ class Validation(KerasClassifier):
         if type(encoder) is FunctionTransformer and encoder.func is None:
             return X
         return encoder.transform(X)
+
+
+def _is_sparse(X: Any) -> bool:
+    return all(str(dtype).startswith("Sparse") for dtype in X.dtypes)
+
+
+def _about_X(error: Exception) -> Exception:
+    """What scikit-learn and NumPy say of rows, for the person who passed them."""
+    said = str(error).split("\n")[0]
+    if "could not convert string" in said or "bytes/strings" in said:
+        return ValueError(
+            f"X has values that are not numbers ({said}). The built-in networks take "
+            "categories in the columns of a pandas or polars frame; else turn text "
+            "and categories into numbers first, in a Pipeline: OneHotEncoder or "
+            "OrdinalEncoder of scikit-learn, by a ColumnTransformer."
+        )
+    if "Complex data" in said:
+        return ValueError(
+            "Complex data not supported: X has complex numbers. Pass real ones, such as their "
+            "real and imaginary parts in columns of their own."
+        )
+    if isinstance(error, OverflowError):
+        return ValueError(f"X has a number that is too large ({said}).")
+    if any(word in said for word in ("X ", "Found array", "Expected 2D", "eature names")):
+        return error
+    kind = TypeError if isinstance(error, TypeError) else ValueError
+    return kind(f"X is not a table of numbers ({said}).")

@@ -170,7 +170,8 @@ def interval_of(thresholds: list[Any], reached: list[float], level: float) -> Th
         return ThresholdInterval((np.nan, np.nan), (np.nan, np.nan), level)
     ends = [50 * (1 - level), 50 * (1 + level)]
     low, high = np.percentile(thresholds, ends, axis=0)
-    worst, best = np.nanpercentile(reached, ends)
+    with np.errstate(invalid="ignore"):  # between figures of the user's that are infinite
+        worst, best = np.nanpercentile(reached, ends)
     return ThresholdInterval((low, high), (float(worst), float(best)), level)
 
 

@@ -246,4 +246,5 @@ def _cumulated(
 
 def _effective(weights: Float64) -> float:
     """Kish's effective number of rows."""
-    return float(weights.sum() ** 2 / (weights**2).sum())
+    relative = weights / weights.max()
+    return float(relative.sum() ** 2 / (relative**2).sum())

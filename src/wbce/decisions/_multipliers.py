@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import get_scorer, get_scorer_names
 
+from wbce._numbers import as_numbers
 from wbce.decisions._choice import ThresholdInterval, interval_of, part_of_probability
 from wbce.decisions._objectives import (
     beta_of,
@@ -46,7 +47,12 @@ def macro(figure: Callable[..., Float64]) -> Callable[..., Float64]:
     """The mean over classes of a figure of one class against the rest."""
 
     def mean_over_classes(*counts: Float64) -> Float64:
-        found = np.asarray(figure(*counts), dtype=np.float64)
+        found = as_numbers(figure(*counts))
+        if found is None:
+            raise ValueError(
+                f"threshold_objective={figure!r} returned no numbers: it gets arrays tp, fp, fn "
+                "and tn with a column for every class, and returns numbers to be maximised."
+            )
         return found.mean(axis=-1) if found.shape == counts[0].shape else found
 
     return mean_over_classes
@@ -253,7 +259,8 @@ def smoothed_shares(rows: ClassRows) -> ClassRows:
     The recalibration is multinomial: one slope for all classes, and one intercept for each.
     """
     mass = rows.shares * rows.sample_weight[:, None]
-    n_effective = rows.sample_weight.sum() ** 2 / (rows.sample_weight**2).sum()
+    relative = rows.sample_weight / rows.sample_weight.max()
+    n_effective = relative.sum() ** 2 / (relative**2).sum()
     per_row = mass * (n_effective / mass.sum())
     goal = np.append(1.0, np.zeros(mass.shape[1]))
     ridge = np.append(1.0, np.full(mass.shape[1], 0.1))

@@ -7,7 +7,6 @@ cut is not chosen.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, make_scorer
+
+from wbce._numbers import as_numbers, is_number
 
 Float64 = NDArray[np.float64]
 Figure = Callable[[Float64, Float64, Float64, Float64], Float64]
@@ -172,10 +173,11 @@ class Objective:
             If a function of the user's does not give one number a cut.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
-            found = np.asarray(self.figure(*counts), dtype=np.float64)
-        if found.shape != counts[0].shape:
+            found = as_numbers(self.figure(*counts))
+        if found is None or found.shape != counts[0].shape:
+            what = "no numbers" if found is None else f"an array of shape {found.shape}"
             raise ValueError(
-                f"threshold_objective={self.said!r} returned an array of shape {found.shape} for "
+                f"threshold_objective={self.said!r} returned {what} for "
                 f"counts of shape {counts[0].shape}: it gets arrays tp, fp, fn and tn with one "
                 "number for every cut, and returns one number for every cut, to be maximised."
             )
@@ -317,7 +319,7 @@ def _share_limit(name: str, value: Any) -> Constraint:
         "min_recall": (recall, "recall"),
         "max_fpr": (false_positive_rate, "false-positive rate"),
     }[name]
-    if not _is_number(value) or not 0 <= value <= 1:
+    if not is_number(value) or not 0 <= value <= 1:
         raise ValueError(
             f"threshold_objective={{{name!r}: {value!r}}} is not allowed: {what} is a share, "
             "between 0 and 1."
@@ -332,7 +334,7 @@ def _alarm_limit(value: Any, per: Any) -> Constraint:
     def number(tp: Float64, fp: Float64, fn: Float64, tn: Float64) -> Float64:
         return tp + fp
 
-    if not _is_number(value) or value <= 0:
+    if not is_number(value) or value <= 0:
         raise ValueError(
             f"threshold_objective={{'max_alarms': {value!r}}} is not allowed: pass the number of "
             "alarms among the rows passed, 1 or more; or their share, below 1; or both numbers, "
@@ -342,17 +344,9 @@ def _alarm_limit(value: Any, per: Any) -> Constraint:
         if value < 1:
             return Constraint("max_alarms", float(value), share, "share of alarms")
         return Constraint("max_alarms", float(value), number, "number of alarms")
-    if not _is_number(per) or not per >= value:
+    if not is_number(per) or not per >= value:
         raise ValueError(
             f"threshold_objective={{'max_alarms': {value!r}, 'per': {per!r}}} is not allowed: "
             "'per' is the number of rows among which there may be so many alarms, and no smaller."
         )
     return Constraint("max_alarms", float(value) / float(per), share, "share of alarms")
-
-
-def _is_number(value: Any) -> bool:
-    return (
-        isinstance(value, int | float | np.number)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-    )

@@ -29,6 +29,7 @@ from wbce.losses._logits import (
 from wbce.tracing import (
     architecture,
     as_dtype,
+    check_threads,
     input_dtypes,
     lent_variables,
     resource_variables,
@@ -260,6 +261,7 @@ class _Program:
         return max(math.prod(length or 1 for length in shape) for shape in shapes)
 
     def __call__(self, variables: list[Any], rows: tuple[Any, ...]) -> NDArray[np.float32]:
+        check_threads()
         tensors = [
             tf.convert_to_tensor(array, dtype=dtype)
             for array, dtype in zip(rows, self._dtypes, strict=True)

@@ -6,7 +6,7 @@ from wbce.losses._autodiff import derived_posterior
 from wbce.losses._base import PointwiseLoss
 from wbce.losses._batchwise import BatchLoss, SmoothAveragePrecision, SoftFBeta, Tversky
 from wbce.losses._calibration import CalibratedPosterior
-from wbce.losses._cost import CostSensitive, check_cost_matrix, excess_costs
+from wbce.losses._cost import CostSensitive, check_cost_matrix, check_costs, excess_costs
 from wbce.losses._crossentropy import Poly1, WeightedCrossentropy
 from wbce.losses._focal import Asymmetric, Focal
 from wbce.losses._keras import keras_equivalent, loss_on_logits
@@ -34,6 +34,7 @@ __all__ = [
     "Tversky",
     "WeightedCrossentropy",
     "check_cost_matrix",
+    "check_costs",
     "derived_posterior",
     "excess_costs",
     "keras_equivalent",

@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from wbce._numbers import as_numbers, is_number
+
+_LARGEST = 1e30
+
 
 def checked_number(
     name: str, value: Any, allowed: str, holds: Callable[[float], bool] | None = None
@@ -19,9 +23,9 @@ def checked_number(
     ValueError
         If it is no finite number, or ``holds`` says no.
     """
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not (number and np.isfinite(value) and (holds is None or holds(value))):
+    if not (is_number(value) and (holds is None or holds(value))):
         raise ValueError(f"{name}={value!r} is not allowed: pass {allowed}.")
+    _check_size(name, value, float(value))
     return float(value)
 
 
@@ -39,14 +43,24 @@ def checked_numbers(
     ------
     ValueError
     """
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        array = np.full((), np.nan)
-    strange = isinstance(values, str | bool) or array.ndim not in shapes or array.size == 0
-    if strange or not (np.isfinite(array).all() and np.all(holds(array))):
+    array = None if isinstance(values, bool | np.bool_) else as_numbers(values)
+    if (
+        array is None
+        or array.ndim not in shapes
+        or array.size == 0
+        or not (np.isfinite(array).all() and np.all(holds(array)))
+    ):
         raise ValueError(f"{name}={values!r} is not allowed: pass {allowed}.")
+    _check_size(name, values, array)
     return array.tolist()
+
+
+def _check_size(name: str, said: Any, numbers: Any) -> None:
+    if np.abs(numbers).max() > _LARGEST:
+        raise ValueError(
+            f"{name}={said!r} is not allowed: a loss is computed in float32, and with numbers "
+            f"beyond {_LARGEST:g} it is none."
+        )
 
 
 def checked_flags(from_logits: Any, multi_label: Any) -> tuple[bool | None, bool]:
@@ -67,6 +81,22 @@ def checked_flags(from_logits: Any, multi_label: Any) -> tuple[bool | None, bool
             "labels that do not exclude each other, False if they are classes."
         )
     return None if from_logits is None else bool(from_logits), bool(multi_label)
+
+
+def check_keras_names(reduction: Any, name: Any) -> None:
+    """Check that these are names, or None; Keras checks which.
+
+    Raises
+    ------
+    ValueError
+    """
+    if reduction is not None and not isinstance(reduction, str):
+        raise ValueError(
+            f"reduction={reduction!r} is not allowed: pass 'sum_over_batch_size', 'sum', or None "
+            "for a loss a row."
+        )
+    if name is not None and not isinstance(name, str):
+        raise ValueError(f"name={name!r} is not allowed: pass a string, or None.")
 
 
 def checked_weights(

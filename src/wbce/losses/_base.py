@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logsumexp
 
 from wbce._backend import keras
-from wbce.losses._arguments import checked_flags, checked_number, checked_weights
+from wbce.losses._arguments import check_keras_names, checked_flags, checked_number, checked_weights
 from wbce.losses._labels import class_rows, label_columns
 from wbce.losses._logits import logits_from
 from wbce.losses._posterior import Posterior
@@ -87,6 +87,7 @@ class PointwiseLoss(keras.losses.Loss):
             lambda s: 0 <= s < 1,
         )
         from_logits, multi_label = checked_flags(from_logits, multi_label)
+        check_keras_names(reduction, name)
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.label_smoothing = float(label_smoothing)
         self.class_weight = checked_weights(class_weight, pos_weight, multi_label)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wbce._backend import keras
-from wbce.losses._arguments import checked_flags, checked_number
+from wbce.losses._arguments import check_keras_names, checked_flags, checked_number
 from wbce.losses._base import own_and_rest
 from wbce.losses._labels import check_as_many_rows, class_rows, label_columns
 from wbce.losses._logits import logits_from
@@ -47,6 +47,7 @@ class BatchLoss(keras.losses.Loss):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
+        check_keras_names(reduction, name)
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.from_logits, self.multi_label = checked_flags(from_logits, multi_label)
         self.labels_are_checked = False

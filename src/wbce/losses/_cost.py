@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from wbce._backend import keras
+from wbce._numbers import as_numbers
 from wbce.losses._base import Float64, PointwiseLoss
 
 ops = keras.ops
@@ -131,6 +132,10 @@ class CostSensitive(PointwiseLoss):
         return {**config, "cost_matrix": self.cost_matrix}
 
 
+LARGEST_COST = 1e30
+"""Sums and products of costs stay finite."""
+
+
 def check_cost_matrix(cost_matrix: Any) -> NDArray[np.float64]:
     """Check the costs of decisions.
 
@@ -153,19 +158,14 @@ def check_cost_matrix(cost_matrix: Any) -> NDArray[np.float64]:
         "cost_matrix[i, j] is the cost of calling a row of class i a j: "
         "[[TN, FP], [FN, TP]] for two classes"
     )
-    try:
-        costs = np.asarray(cost_matrix, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"cost_matrix={cost_matrix!r} is not of numbers; {explained}.") from None
+    costs = as_numbers(cost_matrix)
+    if costs is None:
+        raise ValueError(f"cost_matrix={cost_matrix!r} is not of numbers; {explained}.")
     if costs.ndim != 2 or costs.shape[0] != costs.shape[1] or len(costs) < 2:
         raise ValueError(
             f"cost_matrix has the shape {costs.shape}, and is not square; {explained}."
         )
-    if not np.isfinite(costs).all() or (costs < 0).any():
-        raise ValueError(
-            f"cost_matrix={costs.tolist()} has entries that are negative, NaN or infinite; "
-            f"{explained}. For gains, subtract the largest gain and change the sign."
-        )
+    check_costs(costs)
     dearer = np.argwhere(costs < np.diag(costs)[:, None])
     if len(dearer):
         i, j = dearer[0].tolist()
@@ -180,6 +180,20 @@ def check_cost_matrix(cost_matrix: Any) -> NDArray[np.float64]:
             f"decisions are as good. {explained[0].upper()}{explained[1:]}."
         )
     return costs
+
+
+def check_costs(costs: NDArray[np.float64]) -> None:
+    """Check the entries of cost matrices, whatever their shape.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not ((costs >= 0) & (costs <= LARGEST_COST)).all():
+        raise ValueError(
+            "cost_matrix has entries that are negative, NaN, infinite or beyond "
+            f"{LARGEST_COST:g}. For gains, subtract the largest gain and change the sign."
+        )
 
 
 def excess_costs(cost_matrix: Any) -> NDArray[np.float64]:

@@ -105,7 +105,13 @@ class Focal(PointwiseLoss):
         return _log_inverse_slope(z, positive) - _log_inverse_slope(-z, negative)
 
     def class_log_odds(self, z: Float64) -> Float64:
-        return _log_inverse_slope(class_against_rest(z), np.asarray(self.gamma))
+        gamma = np.asarray(self.gamma)
+        if gamma.shape not in ((), z.shape[-1:]):
+            raise ValueError(
+                f"gamma={self.gamma!r} has the shape {gamma.shape}, but there are {z.shape[-1]} "
+                "classes: pass one number, or one for every class."
+            )
+        return _log_inverse_slope(class_against_rest(z), gamma)
 
     def _gammas(self, z: Any) -> tuple[Any, Any]:
         """Of a negative and of a positive: numbers, arrays or tensors, as gamma is."""

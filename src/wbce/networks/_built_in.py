@@ -7,6 +7,8 @@ import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from wbce._backend import keras
 from wbce.networks._inputs import InputColumns
 from wbce.networks._members import MemberDense, Mixture, PeriodicFeatures, ToMembers
@@ -71,6 +73,7 @@ def build_ensemble(
     _check("slowest", slowest, share, "a number above zero and at most one")
     finite = _is_number(spread) and 0 <= spread < math.inf
     _check("spread", spread, finite, "a number, zero or more")
+    _check_sizes(hidden_layer_sizes)
     inputs, x, n_numbers = _columns_of(input_shape, columns, n_knots)
     x = ToMembers(n_members)(x)
     if n_frequencies is None:
@@ -96,6 +99,7 @@ def build_mlp(
     hidden_layer_sizes: Sequence[int] = (64, 32),
 ) -> keras.Model:
     """Build a multi-layer perceptron; parameters as in :func:`build_ensemble`."""
+    _check_sizes(hidden_layer_sizes)
     inputs, x, _ = _columns_of(input_shape, columns)
     for size in hidden_layer_sizes:
         x = layers.Dense(size, activation="relu", kernel_initializer="he_uniform")(x)
@@ -149,6 +153,12 @@ def _is_whole(value: Any) -> bool:
 def _check(name: str, value: Any, allowed: bool, what: str) -> None:
     if not allowed:
         raise ValueError(f"model__{name}={value!r}: pass {what}.")
+
+
+def _check_sizes(sizes: Any) -> None:
+    several = isinstance(sizes, list | tuple | np.ndarray)
+    allowed = several and all(_is_whole(size) and size > 0 for size in sizes)
+    _check("hidden_layer_sizes", sizes, allowed, "a list of whole numbers above zero")
 
 
 def _end_for(n_outputs: int, multi_label: bool) -> str:

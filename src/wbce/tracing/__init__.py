@@ -7,8 +7,15 @@ to the same trace, so that the clones of a search are traced once, and train sid
 
 from wbce.tracing._architecture import architecture, no_users_code
 from wbce.tracing._cache import TraceCache, set_trace_cache_size, traces
+from wbce.tracing._fork import check_threads
 from wbce.tracing._inputs import aligned_empty, as_dtype, as_tensor, input_dtypes
-from wbce.tracing._lending import lent_numbers, lent_variables, resource_variables, values_of
+from wbce.tracing._lending import (
+    lent_numbers,
+    lent_variables,
+    resource_variables,
+    tensors_of,
+    values_of,
+)
 from wbce.tracing._names import repeated_names
 from wbce.tracing._threads import on_one_thread, only_processors
 
@@ -18,6 +25,7 @@ __all__ = [
     "architecture",
     "as_dtype",
     "as_tensor",
+    "check_threads",
     "input_dtypes",
     "lent_numbers",
     "lent_variables",
@@ -27,6 +35,7 @@ __all__ = [
     "repeated_names",
     "resource_variables",
     "set_trace_cache_size",
+    "tensors_of",
     "traces",
     "values_of",
 ]

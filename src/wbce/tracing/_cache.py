@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
+from wbce._numbers import is_whole
+
 Trace = TypeVar("Trace")
 
 _DEFAULT_SIZE = 64
@@ -88,6 +90,6 @@ def set_trace_cache_size(size: int) -> None:
     >>> wbce.set_trace_cache_size(0)
     >>> wbce.set_trace_cache_size(64)
     """
-    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+    if not is_whole(size) or size < 0:
         raise ValueError(f"size={size!r} is not allowed: pass a whole number, 0 for no reuse.")
     traces.resize(size)

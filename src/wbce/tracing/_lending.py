@@ -28,6 +28,16 @@ def values_of(handles: Sequence[Any]) -> list[NDArray[Any]]:
     return [np.asarray(value) for value in read]
 
 
+def tensors_of(variables: Sequence[Any]) -> list[Any]:
+    """The values of TensorFlow variables, in one operation; copied if a variable then changes."""
+    types = [variable.dtype.as_datatype_enum for variable in variables]
+    attributes = ("N", len(variables), "dtypes", types)
+    handles = [variable.handle for variable in variables]
+    return list(
+        execute.execute(b"_ReadVariablesOp", len(handles), handles, attributes, eager_context())
+    )
+
+
 @contextmanager
 def lent_variables(owners: Sequence[Any], values: Sequence[Any]) -> Iterator[None]:
     """Let Keras variables stand for other TensorFlow variables while a function is traced.

@@ -33,4 +33,4 @@ def batch_size_for(n_samples: int, batch_size: Any, name: str = "batch_size") ->
             f"{name}={batch_size!r} is not allowed: pass 'auto', a positive whole number, or -1 "
             "for all rows in one step."
         )
-    return n_samples if batch_size == -1 else int(batch_size)
+    return n_samples if batch_size == -1 else min(n_samples, int(batch_size))

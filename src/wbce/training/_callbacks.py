@@ -1,4 +1,4 @@
-"""What watches a training: the validation rows, and the loss itself."""
+"""What watches a training: the rows that judge."""
 
 from __future__ import annotations
 
@@ -9,21 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbce._backend import keras
-
-
-class DivergenceCheck(keras.callbacks.Callback):
-    """Stop with an error that says what to try when the loss is no longer a number."""
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        loss = (logs or {}).get("loss", 0.0)
-        if not np.isfinite(loss):
-            rate = getattr(self.model.optimizer, "learning_rate", None)
-            now = "" if rate is None else f" (now {float(np.asarray(rate)):g})"
-            raise ValueError(
-                f"The training loss became {float(loss)} in epoch {epoch + 1}. Try a smaller "
-                f"learning rate, optimizer__learning_rate{now}; scale the columns of X, if the "
-                "network does not; clip gradients, optimizer__clipnorm=1."
-            )
 
 
 class ValidationScore(keras.callbacks.Callback):
@@ -61,15 +46,31 @@ class ValidationScore(keras.callbacks.Callback):
             logs.update(self.score())
             score = logs["val_log_loss"]
         if score < self.best_score:
-            self.best_score, self.best_epoch = score, epoch + 1
-            if self.patience is not None:
-                self._best_weights = self.model.get_weights()
+            weights = None if self.patience is None else self.model.get_weights()
+            self.best_score, self.best_epoch, self._best_weights = score, epoch + 1, weights
         elif (
             self.patience is not None
             and self.best_epoch
             and epoch + 1 - self.best_epoch >= self.patience
         ):
             self.model.stop_training = True
+
+    def state(self) -> list[NDArray[Any]]:
+        """What the epochs so far have left, as arrays."""
+        if not self.best_epoch:
+            return []
+        return [np.array(self.best_score), np.array(self.best_epoch), *(self._best_weights or [])]
+
+    def go_to(self, state: list[NDArray[Any]]) -> None:
+        """Go on from a `state`."""
+        if state:
+            self.best_score, self.best_epoch = float(state[0]), int(state[1])
+            self._best_weights = state[2:] or None
+
+    @property
+    def keeps_weights(self) -> bool:
+        """Whether there is a best epoch to go back to."""
+        return self._best_weights is not None
 
     def restore_best_weights(self) -> None:
         """Go back to the best epoch, if training may stop early."""
@@ -123,6 +124,22 @@ class MemberScores(keras.callbacks.Callback):
         self._best_epochs[better] = epoch + 1
         if self.patience is not None and epoch + 1 - self._best_epochs.max() >= self.patience:
             self.model.stop_training = True
+
+    def state(self) -> list[NDArray[Any]]:
+        """What the epochs so far have left, as arrays."""
+        if self._best_epochs is None:
+            return []
+        return [self._best_losses, self._best_epochs, *self._best_weights]
+
+    def go_to(self, state: list[NDArray[Any]]) -> None:
+        """Go on from a `state`."""
+        if state:
+            self._best_losses, self._best_epochs, *self._best_weights = state
+
+    @property
+    def keeps_weights(self) -> bool:
+        """Whether there are best epochs to go back to."""
+        return self.patience is not None and self._best_epochs is not None
 
     @property
     def best_epoch(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -23,8 +23,10 @@ from wbce.tracing import (
     on_one_thread,
     only_processors,
     resource_variables,
+    tensors_of,
     traces,
 )
+from wbce.training._digest import computation
 from wbce.training._fused import apply_gradients, wants_extra_slot
 from wbce.training._keys import loss_key, numbers_of, optimizer_key
 from wbce.training._parts import Parts, joined, n_parts_of, orders_of_parts
@@ -110,6 +112,31 @@ class CompiledTraining:
             )
         ]
         self._numbers = numbers
+        beside = [v for _, slots, extra in self._arguments for v in (*slots, *extra)]
+        everything = [*self._parts.all_variables(), *beside]
+        self._everything = list({id(variable): variable for variable in everything}.values())
+        self._described = [*map(repr, parts), one_thread, weighted, self._n_parts, first is None]
+
+    def identity(self) -> list[Any]:
+        """All that a step depends on but the rows, for a `digest`.
+
+        Raises
+        ------
+        ValueError
+            If code of the user's takes part that has a state which nobody can see.
+        """
+        code = computation(self._program.function) if self.is_private else []
+        variables = [np.asarray(tensor) for tensor in self.state()]
+        return [self._described, code, [np.asarray(n) for n in _values(self._numbers)], variables]
+
+    def state(self) -> list[Any]:
+        """Values of all that the training changes; they cost no copy until they are changed."""
+        return tensors_of(self._everything)
+
+    def go_back(self, state: Sequence[Any]) -> None:
+        """Take network and optimizer back to where they were."""
+        for variable, value in zip(self._everything, state, strict=True):
+            variable.assign(value)
 
     def run(self, order: NDArray[np.int32]) -> NDArray[np.float32]:
         """Train for some epochs.

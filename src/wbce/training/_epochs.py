@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 import inspect
+import os
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wbce import __version__
 from wbce._backend import keras, tf
+from wbce._errors import DivergenceError
 from wbce._storable import storable
+from wbce.losses import DeferredReweighting
 from wbce.networks import members_of
-from wbce.training._callbacks import DivergenceCheck, MemberScores, ValidationScore
+from wbce.tracing import resource_variables, tensors_of
+from wbce.training._callbacks import MemberScores, ValidationScore
+from wbce.training._checkpoint import Checkpoint, CheckpointWish, Progress, as_arrays
 from wbce.training._compiled import CompiledLoss, CompiledTraining, places_of_trained
+from wbce.training._digest import digest
+from wbce.training._faults import (
+    Ended,
+    SoundWeights,
+    complete_history,
+    divergence,
+    with_fresh_slots,
+)
+from wbce.training._interrupts import Interrupts
 from wbce.training._order import RowOrder
 
 # Epochs that nobody looks at run together, as long as their row numbers fit into 16 MiB.
 _ROW_NUMBERS_AT_ONCE = 2**22
-# And as long as they are little work, rows times parameters: such a call does not hear Ctrl-C.
+# And as long as they are little work, rows times parameters, and few steps: such a call is over
+# before it hears Ctrl-C.
 _WORK_AT_ONCE = 2**31
+_STEPS_AT_ONCE = 2**14
 
-_OURS = (DivergenceCheck, MemberScores, ValidationScore)
+_SCORERS = (MemberScores, ValidationScore)
+_OURS = (*_SCORERS, DeferredReweighting)
 _BATCH_HOOKS = [
     hook
     for hook in dir(keras.callbacks.Callback)
@@ -125,6 +143,7 @@ class NetworkTraining:
         Whether the optimizer's state must be in the optimizer itself afterwards.
     rows_of_members : list of ndarray of int, optional
         Which rows each member of the network trains on; None is all.
+    checkpoint : CheckpointWish, optional
 
     Attributes
     ----------
@@ -143,12 +162,15 @@ class NetworkTraining:
         arguments: dict[str, Any],
         keep_state: bool,
         rows_of_members: list[NDArray[np.integer]] | None = None,
+        checkpoint: CheckpointWish | None = None,
     ) -> None:
         self.network = network
+        self._wish, self._rows = checkpoint, (X, y)
         self._arguments = arguments
         self._callbacks = arguments.get("callbacks") or []
         self._rows_of_members = rows_of_members or [np.arange(len(X))] * members_of(network)
         batch_size = arguments["batch_size"]
+        self._n_steps = -(-max(map(len, self._rows_of_members)) // batch_size)  # an epoch
         callbacks_are_ours = all(type(c) in _OURS for c in self._callbacks)
         keep_state = keep_state or not callbacks_are_ours  # others may look at the optimizer
         self.slots: Slots | None = None
@@ -156,14 +178,17 @@ class NetworkTraining:
             network, X, y, arguments.get("sample_weight"), batch_size, keep_state
         )
         self.runs_users_code = self._training.is_private or not callbacks_are_ours
+        self._sound = SoundWeights(
+            network, lambda variables: [*map(np.asarray, tensors_of(resource_variables(variables)))]
+        )
         self._work = len(X) * max(1, network.count_params()) if X.ndim == 2 else 2**62
         self._validation_loss: CompiledLoss | None = None
         if arguments.get("validation_data") is not None:
             X_val, y_val, weight_val = (*arguments["validation_data"], None)[:3]
             self._validation_loss = CompiledLoss(network, X_val, y_val, weight_val, batch_size)
 
-    def run(self, seed: int) -> dict[str, list[float]]:
-        """Train.
+    def run(self, seed: int) -> Ended:
+        """Train, until the last epoch, or until something stops it.
 
         Parameters
         ----------
@@ -172,8 +197,14 @@ class NetworkTraining:
 
         Returns
         -------
-        dict of list of float
-            The history: values by name, one an epoch.
+        Ended
+            With the network as the last good epoch left it; the best one, if epochs are scored, is
+            with the callback that scores them.
+
+        Raises
+        ------
+        KeyboardInterrupt, DivergenceError
+            If no epoch was run to its end; or at the second Ctrl-C, at once.
         """
         arguments, network = self._arguments, self.network
         verbose, first, last = (
@@ -186,42 +217,169 @@ class NetworkTraining:
             add_progbar=verbose != 0,
             verbose=1 if verbose == "auto" else verbose,
             epochs=last,
-            steps=-(-len(self._rows_of_members[0]) // arguments["batch_size"]),
+            steps=self._n_steps,
             model=network,
         )
         order = RowOrder(
             self._rows_of_members, arguments["batch_size"], arguments.get("shuffle", True), seed
         )
         together = self._epochs_together(verbose)
+        checkpoint = self._checkpoint(seed)
         network.stop_training = False
-        callbacks.on_train_begin()
-        logs: dict[str, float] = {}
-        epoch = first
-        while epoch < last and not network.stop_training:
-            callbacks.on_epoch_begin(epoch)
-            losses = self._training.run(order.of_epochs(min(together, last - epoch)))
-            for number, loss in enumerate(losses.tolist()):
-                if number:
+        logs: list[tuple[int, dict[str, float]]] = []  # of all epochs that were run to their end
+        fault: BaseException | None = None
+        with Interrupts() as interrupts:
+            try:
+                callbacks.on_train_begin()
+                if checkpoint is not None:
+                    logs += [(first + i, {}) for i in range(self._resume(checkpoint, order))]
+                    network.history.epoch += [epoch for epoch, _ in logs]
+                epoch = first + len(logs)
+                while epoch < last and not network.stop_training:
                     callbacks.on_epoch_begin(epoch)
-                logs = {"loss": loss}
-                if self._validation_loss is not None:
-                    logs["val_loss"] = self._validation_loss()
-                callbacks.on_epoch_end(epoch, logs)
-                epoch += 1
-        values = self._training.finish()
-        if last > first:
-            network.optimizer.finalize_variable_values(network.trainable_weights)
-        if values is not None:
-            self.slots = Slots.of(network, values)
-        callbacks.on_train_end(logs)
-        return network.history.history
+                    interrupts.check()
+                    orders = order.of_epochs(min(together, last - epoch))
+                    losses, broken = self._train(orders, goes_back_to_before=bool(logs))
+                    logs += [(epoch + i, {"loss": loss}) for i, loss in enumerate(losses)]
+                    for number, values in logs[len(logs) - len(losses) :]:
+                        if number > epoch:
+                            callbacks.on_epoch_begin(number)
+                        if self._validation_loss is not None:
+                            values["val_loss"] = self._validation_loss()
+                        for callback in callbacks.callbacks:  # the list would hand on a copy
+                            callback.on_epoch_end(number, values)
+                    epoch += len(losses)
+                    if broken is not None:
+                        raise divergence(network, epoch, broken)
+                    if checkpoint is not None and (checkpoint.is_due() or interrupts.heard):
+                        self._write(checkpoint, order, len(logs))
+                    interrupts.check()
+            except (KeyboardInterrupt, DivergenceError) as error:
+                if checkpoint is not None and isinstance(error, DivergenceError):
+                    checkpoint.remove()
+                if interrupts.insisted or not logs:
+                    raise
+                if not self._keeps_best() and not self._sound.hold():  # by a callback's doing
+                    raise
+                fault = error
+        if interrupts.heard and fault is None:
+            fault = KeyboardInterrupt()
+        if checkpoint is not None and checkpoint.stays and fault is None:
+            self._write(checkpoint, order, len(logs))
+        slots = self._training.finish()
+        if isinstance(fault, DivergenceError) and self._keeps_best():
+            with_fresh_slots(network)
+        else:
+            if last > first:
+                network.optimizer.finalize_variable_values(network.trainable_weights)
+            if slots is not None:
+                self.slots = Slots.of(network, slots)
+        complete_history(network, logs)
+        callbacks.on_train_end(logs[-1][1] if logs else {})
+        return Ended(network.history.history, fault, (checkpoint,) if checkpoint else ())
+
+    def _train(
+        self, orders: NDArray[np.int32], goes_back_to_before: bool
+    ) -> tuple[list[float], float | None]:
+        """Train some epochs; if one breaks the network only those before it.
+
+        Returns
+        -------
+        losses : list of float
+            Of the good epochs.
+        broken : float or None
+            The loss of the one that was not.
+        """
+        before = None
+        if (goes_back_to_before or len(orders) > 1) and not self._keeps_best():
+            before = self._training.state()
+        try:
+            losses = self._training.run(orders)
+        except BaseException:
+            if before is not None:
+                self._training.go_back(before)
+            raise
+        if np.isfinite(losses).all() and self._sound.hold():
+            return losses.tolist(), None
+        if before is not None:
+            self._training.go_back(before)
+        if len(orders) == 1:
+            return [], float(losses[0])
+        good: list[float] = []
+        for order in orders:  # one by one, as nobody looked in between
+            more, broken = self._train(order[np.newaxis], goes_back_to_before=True)
+            good += more
+            if broken is not None:
+                return good, broken
+        return good, None
+
+    def _checkpoint(self, seed: int) -> Checkpoint | None:
+        """The file for exactly this training; None if there is to be none."""
+        wish = self._wish
+        if wish is None:
+            return None
+        why = f"checkpoint={os.fspath(wish.folder)!r} goes on exactly where a fit was, which cannot"
+        for callback in self._callbacks:
+            if type(callback) not in _OURS:
+                raise ValueError(
+                    f"{why} be done for callbacks: nobody knows what {type(callback).__name__} "
+                    "remembers. Pass checkpoint=None, or no callbacks."
+                )
+        try:
+            as_arrays(self._training.state())
+            of_steps = self._training.identity()
+        except ValueError as error:
+            raise ValueError(
+                f"{why} be done for this network, loss or optimizer: {error}. Pass "
+                "checkpoint=None, or change that."
+            ) from None
+        arguments = {k: v for k, v in self._arguments.items() if k not in ("callbacks", "verbose")}
+        name = digest(
+            [__version__, keras.__version__, tf.__version__, np.__version__],
+            [seed, *self._rows, self._rows_of_members, arguments],
+            [of_steps, keras.config.floatx()],
+            wish.depends_on,
+        )
+        return Checkpoint(wish.folder, name, wish.stays)
+
+    def _write(self, checkpoint: Checkpoint, order: RowOrder, n_epochs: int) -> None:
+        generator, rows = order.state()
+        arrays = {"variables": as_arrays(self._training.state()), "rows": rows}
+        arrays.update((f"scores {i}", scorer.state()) for i, scorer in enumerate(self._scorers()))
+        stops = bool(self.network.stop_training)
+        history = self.network.history.history
+        checkpoint.write(Progress(n_epochs, history, stops, generator, arrays))
+
+    def _resume(self, checkpoint: Checkpoint, order: RowOrder) -> int:
+        """Go to where the training was written; how many epochs that are."""
+        found = checkpoint.read()
+        if found is None:
+            return 0
+        with checkpoint.damage():
+            self._training.go_back(found.arrays["variables"])
+            order.go_to(found.generator, found.arrays["rows"])
+            for i, scorer in enumerate(self._scorers()):
+                scorer.go_to(found.arrays[f"scores {i}"])
+        self.network.stop_training = found.stops
+        self.network.history.history.update(found.history)
+        return found.n_epochs
+
+    def _scorers(self) -> list[Any]:
+        return [callback for callback in self._callbacks if type(callback) in _SCORERS]
+
+    def _keeps_best(self) -> bool:
+        return any(scorer.keeps_weights for scorer in self._scorers())
 
     def _epochs_together(self, verbose: Any) -> int:
-        unwatched = all(type(c) is DivergenceCheck for c in self._callbacks)
-        if verbose != 0 or not unwatched or self._validation_loss is not None:
+        if verbose != 0 or self._callbacks or self._validation_loss is not None:
             return 1
         n_rows = sum(len(rows) for rows in self._rows_of_members)
-        return max(1, min(_ROW_NUMBERS_AT_ONCE // n_rows, _WORK_AT_ONCE // self._work))
+        limits = (
+            _ROW_NUMBERS_AT_ONCE // n_rows,
+            _WORK_AT_ONCE // self._work,
+            _STEPS_AT_ONCE // self._n_steps,
+        )
+        return max(1, min(limits))
 
 
 @storable("optimizer slots")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,18 @@ class RowOrder:
         self._batch_size = batch_size
         self._generator = np.random.default_rng(seed) if shuffle else None
         self.n_rows = max(len(rows) for rows in self._rows) * len(self._rows)
+
+    def state(self) -> tuple[dict[str, Any] | None, list[NDArray[np.int32]]]:
+        """Where the shuffling stands: its generator, and the rows as it left them."""
+        generator = self._generator
+        return None if generator is None else dict(generator.bit_generator.state), self._rows
+
+    def go_to(self, generator: dict[str, Any] | None, rows: Sequence[NDArray[np.int32]]) -> None:
+        """Go on from a `state`."""
+        for own, saved in zip(self._rows, rows, strict=True):
+            own[:] = saved
+        if self._generator is not None:
+            self._generator.bit_generator.state = generator or {}
 
     def of_epochs(self, n_epochs: int) -> NDArray[np.int32]:
         """Row numbers, of shape (n_epochs, n_rows).

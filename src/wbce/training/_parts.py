@@ -83,6 +83,11 @@ class Parts:
             parts.append(([stand_in.get(id(v), v) for v in self._all], own[n_own:]))
         return parts
 
+    def all_variables(self) -> list[Any]:
+        """Every variable that training may change, each once."""
+        of_parts = [*self._all, *self._divided, *(v for own in self._shares for v in own)]
+        return list({id(variable): variable for variable in of_parts}.values())
+
     def run(self, train: Callable[[int], Result]) -> list[Result]:
         """Train every part, in as many threads as there are processors."""
         if self._n_parts == 1:

@@ -1,0 +1,1 @@
+"""Hostile and odd input: strategies that make it, and the rules by which it may end."""
