@@ -240,7 +240,7 @@ def _is_sparse(X: Any) -> bool:
 
 def _about_X(error: Exception) -> Exception:
     """What scikit-learn and NumPy say of rows, for the person who passed them."""
-    said = str(error).split("\n")[0]
+    said = " ".join(str(error).split())[:300]
     if "could not convert string" in said or "bytes/strings" in said:
         return ValueError(
             f"X has values that are not numbers ({said}). The built-in networks take "
@@ -258,4 +258,4 @@ def _about_X(error: Exception) -> Exception:
     if any(word in said for word in ("X ", "Found array", "Expected 2D", "eature names")):
         return error
     kind = TypeError if isinstance(error, TypeError) else ValueError
-    return kind(f"X is not a table of numbers ({said}).")
+    return kind(f"X cannot be taken as a table of numbers ({said}).")
