@@ -73,6 +73,15 @@ def test_a_folder_that_is_missing_is_the_systems_error(tmp_path):
         read_archive(tmp_path / "none")
 
 
+def test_what_is_no_file_is_neither_waited_for_nor_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero"):
+        with pytest.raises(ArchiveError, match="is a pipe or a device, and no file"):
+            read_archive(path)
+    with pytest.raises(IsADirectoryError):
+        read_archive(tmp_path)
+
+
 def members(path):
     with zipfile.ZipFile(path) as archive:
         return {info.filename: archive.read(info) for info in archive.infolist()}

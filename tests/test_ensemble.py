@@ -176,7 +176,7 @@ def test_a_loss_that_compares_rows_compares_those_of_one_member():
     )
     network.compile(keras.optimizers.SGD(0.0), loss)
     arguments = {"batch_size": 16, "epochs": 1, "shuffle": False}
-    history = NetworkTraining(network, X[:16], y, arguments, False, None).run(0)
+    history = NetworkTraining(network, X[:16], y, arguments, False, None).run(0).history
     assert history["loss"][0] == pytest.approx(expected, rel=1e-4)
 
 

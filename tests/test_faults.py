@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 
 import keras
 import numpy as np
@@ -371,15 +372,38 @@ def test_ctrl_c_stops_a_search(monkeypatch):
     assert len(calls) == 2
 
 
-def test_a_callback_may_raise_it_too():
+@pytest.mark.parametrize("way", WAYS)
+def test_a_callback_may_raise_it_too(way):
     def stop(epoch, logs):
         if epoch == 3:
             raise KeyboardInterrupt
 
-    model = clf(**PLAIN)
+    model = clf(**WAYS[way])
     with pytest.raises(KeyboardInterrupt):
         fit(model, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=stop)])
-    assert_same(model, fit(clf(**PLAIN, epochs=4)))
+    assert_same(model, fit(clone_of(model, epochs=4), callbacks=[pressing(9)]))
+
+
+def test_ctrl_c_is_heard_while_two_threads_train(monkeypatch):
+    run = _parts.Parts.run
+
+    def pressed(self, train):
+        def press_and_train(part):
+            if part == 1:
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            return train(part)
+
+        return run(self, press_and_train)
+
+    settings = {"model": "ensemble", "model__n_members": 4, "model__hidden_layer_sizes": (8,)}
+    monkeypatch.setattr(_parts, "_WORTH_DIVIDING", 0)
+    model = clf(**settings)
+    with monkeypatch.context() as patch:
+        patch.setattr(_parts.Parts, "run", pressed)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, Y)
+    assert (model.n_iter_, model.stopped_by_) == (1, "interrupt")
+    assert_same(model, clf(**settings, epochs=1).fit(X, Y))
 
 
 def test_a_handler_of_the_users_is_left_alone():

@@ -16,7 +16,8 @@ import pytest
 
 from wbce import ArchiveError, WeightedKerasClassifier, load
 from wbce._archive import read_archive, write_archive
-from wbce.persistence import MissingFunction
+from wbce.inference import checked_chain
+from wbce.persistence import MissingFunction, check_outputs
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -230,6 +231,26 @@ def lambda_layer():
     return json.loads(json.dumps(config))
 
 
+def keras_object(module, name, **config):
+    parts = {"module": f"keras.{module}", "class_name": name, "registered_name": None}
+    return {"$": "keras", "config": {**parts, "config": config}}
+
+
+def nested(depth):
+    return [nested(depth - 1)] if depth else []
+
+
+def no_columns():
+    return {"names": ["a"], "categorical": [], "n_categories": [10**9], "_codes": {}}
+
+
+def set_generator(document, arrays, place):
+    arrays.append(np.arange(624, dtype=np.uint32))
+    key = {"$": "array", "at": len(arrays) - 1}
+    state = {"$": "random state", "state": ["MT19937", key, place, 0, 0.0]}
+    document["attributes"]["random_state"] = state
+
+
 CHANGES = {
     "a later form": (lambda d, _: d.update(wbce_form=2), r"in form 2.*pip install --upgrade"),
     "no form": (lambda d, _: d.pop("wbce_form"), "not the state of a WeightedKerasClassifier"),
@@ -271,6 +292,59 @@ CHANGES = {
     ),
     "a wrong parameter": (changed("gamma", to=-1), "gamma=-1"),
     "a parameter of another type": (changed("threshold", to={}), "threshold"),
+    "a random state that reads beyond its end": (
+        lambda d, arrays: set_generator(d, arrays, 10**7),
+        "624 numbers at 10000000",
+    ),
+    "texts of any width": (
+        changed("y_dtype_", to={"$": "dtype", "name": "<U99999999"}),
+        "too large",
+    ),
+    "records": (changed("y_dtype_", to={"$": "dtype", "name": "i4,i4"}), "not read from a file"),
+    "nothing, of any size": (
+        changed("metrics", to={"$": "scalar", "dtype": "|V0", "value": 2**30}),
+        "not read from a file",
+    ),
+    "zeros upon zeros": (
+        changed("metrics", to=[{"$": "zeros", "dtype": "|u1", "shape": [2**22]}] * 90),
+        "too large",
+    ),
+    "an array named twice": (
+        changed("metrics", to=[{"$": "array", "at": 0}]),
+        "names the array 0 twice",
+    ),
+    "lists in lists": (changed("metrics", to=nested(200)), "nested more than 100 deep"),
+    "a layer that is no network's": (
+        changed("metrics", to=keras_object("layers", "Dense", units=1, build_config=[None, 9])),
+        "'keras.layers.Dense'",
+    ),
+    "what is neither loss nor metric": (
+        changed("metrics", to=keras_object("random", "SeedGenerator", seed=1)),
+        "SeedGenerator is no loss, metric, optimizer or function",
+    ),
+    "a metric that holds a matrix": (
+        changed("metrics", to=keras_object("metrics", "MeanIoU", num_classes=10**5)),
+        "'keras.metrics.MeanIoU'",
+    ),
+    "a metric of a trillion thresholds": (
+        changed("metrics", to=keras_object("metrics", "AUC", num_thresholds=10**12)),
+        "num_thresholds=1000000000000, which is too large",
+    ),
+    "another network, in a list": (changed("metrics", to=[{"$": "network"}]), "has the parts"),
+    "callbacks": (changed("callbacks", to=[None]), r"callbacks=\[None\] is not allowed"),
+    "a method of a part covered up": (
+        changed("_posterior", "state", "log_odds", to=1),
+        r"in place of the methods \['log_odds'\]",
+    ),
+    "columns of no frame": (
+        changed("_frame_columns", to={"$": "frame columns", "state": no_columns()}),
+        "columns of a frame do not fit together",
+    ),
+    "names for other columns": (
+        changed("feature_names_in_", to={"$": "items", "dtype": "|O", "shape": [0], "items": []}),
+        "more or fewer names",
+    ),
+    "labels of no type": (changed("y_dtype_", to=None), "no types"),
     "a method covered up": (changed("predict", to=None), r"in place of the methods \['predict'\]"),
 }
 
@@ -312,6 +386,13 @@ def layers_of(document):
         (lambda layers: layers[2]["config"].update(filters=10**5), "cannot be loaded"),
         (lambda layers: layers[2]["config"].update(filters=-1), "cannot be loaded"),
         (lambda layers: layers.pop(), "cannot be loaded"),
+        (lambda layers: layers.insert(1, without_module("TFSMLayer")), "wbce>InputColumns"),
+        (lambda layers: layers.insert(1, without_module("Lambda")), "wbce>InputColumns"),
+        (lambda layers: layers[2].update(hidden_code()), "wbce>InputColumns"),
+        (lambda layers: layers[2]["config"].update(name=array("U999999999")), "U999999999"),
+        (lambda layers: layers[2].update(inbound_nodes=[array("float32")]), "where none is"),
+        (lambda layers: layers[2]["config"].update(activation="wbce>Focal"), "names a class"),
+        (lambda layers: layers.__setitem__(slice(2, 2), layers_of_a_bomb()), "numbers of one row"),
     ],
 )
 def test_a_changed_network(convolution_path, change, message):
@@ -320,6 +401,103 @@ def test_a_changed_network(convolution_path, change, message):
     write_archive(convolution_path, document, arrays)
     with pytest.raises(ArchiveError, match=message):
         load(convolution_path)
+
+
+def without_module(name):
+    """By the name alone, as Keras wrote it before version 3: then it asks for no registered one."""
+    return {"class_name": name, "registered_name": "wbce>InputColumns", "config": {}}
+
+
+def hidden_code():
+    """Keras reads this as code before it looks for the registered name."""
+    code = {"class_name": "__lambda__", "config": {"value": ""}, "module": "wbce.networks._inputs"}
+    return {"noise": {**code, "registered_name": "wbce>InputColumns"}}
+
+
+def array(dtype):
+    return {"class_name": "__numpy__", "config": {"value": [0], "dtype": dtype}}
+
+
+def layers_of_a_bomb():
+    """A row made a million times as long, and as short again."""
+    parts = {"module": "keras.layers", "registered_name": None}
+    return [
+        {**parts, "class_name": "UpSampling1D", "config": {"size": 2**20}},
+        {**parts, "class_name": "MaxPooling1D", "config": {"pool_size": 2**20}},
+    ]
+
+
+def test_code_is_refused_where_keras_would_run_it(convolution_path):
+    """By whoever has said, for files of their own, that Keras may."""
+    document, arrays = read_archive(convolution_path)
+    layers_of(document)[2].update(hidden_code())
+    write_archive(convolution_path, document, arrays)
+    with keras.src.saving.serialization_lib.SafeModeScope(False), pytest.raises(ArchiveError):
+        load(convolution_path)
+
+
+def test_a_traced_network_may_not_be_much_larger_than_its_weights(convolution_path, monkeypatch):
+    monkeypatch.setattr("wbce.files.numbers_allowed", lambda n_weights: 10)
+    with pytest.raises(ArchiveError, match=r"makes \d+ numbers of a row"):
+        load(convolution_path)
+
+
+def test_a_long_sequence_is_not_unrolled():
+    layers = keras.layers
+    for steps in (1000, 2000):
+        inputs = keras.Input((steps, 1))
+        network = keras.Model(inputs, layers.SimpleRNN(1, unroll=True)(inputs))
+        if steps == 1000:
+            check_outputs(network, 0)
+        else:
+            with pytest.raises(ValueError, match="unrolls more than 1024 steps"):
+                check_outputs(network, 0)
+
+
+def test_columns_are_not_made_of_empty_weights():
+    """A kernel of no units takes no room in a file, and as many columns as it says."""
+    variables = [np.zeros((10**12, 0), np.float32), np.zeros((0, 1), np.float32)]
+    steps = [
+        {"op": "dense", "activation": "linear", "variables": [0]},
+        {"op": "dense", "activation": "linear", "variables": [1]},
+    ]
+    chain = {"steps": steps, "ends_in": "sigmoid", "n_inputs": 10**12, "n_outputs": 1}
+    with pytest.raises(ValueError, match="step 1"):
+        checked_chain(chain, variables)
+
+
+def test_a_network_that_is_not_the_one_described_is_not_built(path):
+    """It would be called in place of the described one from then on."""
+    document, arrays = read_archive(path)
+    layers_of(document)[-1]["config"]["activation"] = "hard_sigmoid"
+    write_archive(path, document, arrays)
+    with pytest.raises(ValueError, match="another one than its description says"):
+        _ = load(path).model_
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba"])
+def test_a_probability_that_is_no_number_is_an_error(abalone, path, method):
+    model = load(path)
+    model._posterior._shift = np.nan
+    with pytest.raises(ValueError, match=r"for 5 of 5 rows is no number \(NaN\)"):
+        getattr(model, method)(abalone[0][:5])
+
+
+def test_a_state_of_skops_takes_no_more_memory_than_it_may(path):
+    state = load(path).__getstate__()
+    zeros = {"$": "zeros", "dtype": "|u1", "shape": [2**22]}
+    state["attributes"]["metrics"] = [zeros] * 90
+    with pytest.raises(ValueError, match="too large"):
+        object.__new__(WeightedKerasClassifier).__setstate__(state)
+
+
+def test_a_described_network_of_skops_is_checked(path, abalone):
+    state = load(path).__getstate__()
+    state["attributes"]["model_"]["chain"]["steps"][1]["variables"] = [99]
+    model = object.__new__(WeightedKerasClassifier)
+    model.__setstate__(state)
+    with pytest.raises(ValueError, match="step 2 of the network does not fit"):
+        model.predict(abalone[0])
 
 
 def test_a_pickle_is_not_loaded(tmp_path):

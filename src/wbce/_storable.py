@@ -38,6 +38,9 @@ class Kind:
             return self.cls.from_stored_state(state)
         if is_dataclass(self.cls):
             return self.cls(**state)
+        covering = [name for name in state if callable(getattr(self.cls, name, None))]
+        if covering:
+            raise ValueError(f"a {self.name} has values in place of the methods {covering}")
         value: Any = object.__new__(self.cls)
         value.__dict__.update(state)
         return value

@@ -75,9 +75,31 @@ class FrameColumns:
                 f"X has several columns of the names {twice}, and categories are found by name: "
                 "give every column its own."
             )
-        self.n_categories = [
-            1 + max(self._codes.get(name, {}).values(), default=-1) for name in self.names
-        ]
+        self.n_categories = [_n_of(self._codes.get(name, {})) for name in self.names]
+
+    @classmethod
+    def from_stored_state(cls, state: dict[str, Any]) -> FrameColumns:
+        """Make it anew.
+
+        Raises
+        ------
+        ValueError
+            If the parts do not fit together.
+        """
+        names, codes, n_categories = state["names"], state["_codes"], state["n_categories"]
+        fits = (
+            type(names) is type(n_categories) is list
+            and type(codes) is dict
+            and list(codes) == state["categorical"]
+            and set(codes) <= set(names)
+            and all(type(known) is dict for known in codes.values())
+            and n_categories == [_n_of(codes.get(name, {})) for name in names]
+        )
+        if not fits:
+            raise ValueError("the columns of a frame do not fit together")
+        columns = object.__new__(cls)
+        vars(columns).update(state)
+        return columns
 
     def numbers(self, X: Any) -> Any:
         """A frame of the same kind, with numbers in place of categories.
@@ -116,6 +138,10 @@ class FrameColumns:
         if _is_polars(X):
             return type(X)(matrix, schema=names)
         return type(X)(matrix, columns=names, index=X.index)
+
+
+def _n_of(codes: dict[Any, int]) -> int:
+    return 1 + max(codes.values(), default=-1)
 
 
 def _codes_of(values: NDArray[Any], name: Any) -> dict[Any, int]:

@@ -10,7 +10,7 @@ import numpy as np
 from wbce._archive import ArchiveError
 from wbce._parameters import check_parameters
 from wbce.classifier import WeightedKerasClassifier
-from wbce.inference import LogitFunction
+from wbce.columns import FrameColumns
 from wbce.persistence import (
     check_outputs,
     numbers_allowed,
@@ -86,31 +86,55 @@ def _check_names(attributes: dict[str, Any]) -> None:
         raise ValueError(f"it has values in place of the methods {covering}")
 
 
-def _checked_logits(estimator: WeightedKerasClassifier) -> LogitFunction:
-    """Find out how large a network gets before it computes: a plain one is its weights."""
-    if not estimator._waiting().get("model_", {}).get("chain"):
-        network = estimator.model_
-        n_weights = sum(int(np.prod(variable.shape)) for variable in network.variables)
-        check_outputs(network, n_weights)
-        largest = estimator._traced_logits().largest_tensor
-        if largest > numbers_allowed(n_weights):
-            raise ValueError(f"its network makes {largest} numbers of a row, which is too many")
-    return estimator._traced_logits()
-
-
 def _predict_a_row(estimator: WeightedKerasClassifier) -> None:
     """Go the whole way from a row to a decision, so that what does not fit is found now."""
-    classes = estimator.classes_
-    _ = estimator.target_encoder_
+    for name in estimator._waiting().keys() - {"model_"}:
+        getattr(estimator, name)
     if estimator._posterior is None:
-        _ = estimator.model_
+        network = estimator.model_
+        check_outputs(network, _n_weights(network))
+        estimator.predict(np.zeros((1, *estimator.X_shape_[1:])))
         return
-    sample, n_classes = estimator._output[:2]
-    if len(classes) != n_classes or np.shape(sample)[1:] != estimator.X_shape_[1:]:
+    classes, (sample, n_classes, *_) = estimator.classes_, estimator._output
+    if np.shape(classes) != (n_classes,) or np.shape(sample)[1:] != estimator.X_shape_[1:]:
         raise ValueError("classes or columns are not those of its network")
-    z = _checked_logits(estimator)(estimator._encode(sample))
+    if not (isinstance(estimator.X_dtype_, np.dtype) and isinstance(estimator.y_dtype_, np.dtype)):
+        raise ValueError("its columns and labels have no types")
+    rows = _a_row(estimator)
+    _check_size_of_network(estimator)
+    z = estimator._traced_logits()(rows)
+    if estimator._wants_keras_predict({}) and not hasattr(estimator, "feature_names_in_"):
+        estimator._keras_outputs(np.zeros((1, *estimator.X_shape_[1:])), {})
     parts = z, estimator._shown_scores(z, None), estimator._decision(z)
     if len({part.shape for part in parts}) > 1 or not all(
         np.isfinite(part).all() for part in parts
     ):
         raise ValueError("a row's logits, probabilities and decision do not fit together")
+
+
+def _a_row(estimator: WeightedKerasClassifier) -> Any:
+    """A row of zeros as the network takes it."""
+    row = np.zeros((1, *estimator.X_shape_[1:]))
+    columns = estimator._frame_columns if "_frame_columns" in vars(estimator) else None
+    if not (columns is None or isinstance(columns, FrameColumns)):
+        raise ValueError("its columns are not described")
+    if not hasattr(estimator, "feature_names_in_"):
+        row = estimator._validate_data(row)[0]
+    elif np.shape(estimator.feature_names_in_) != row.shape[1:]:
+        raise ValueError("its columns have more or fewer names")
+    return estimator._encode(row)
+
+
+def _check_size_of_network(estimator: WeightedKerasClassifier) -> None:
+    """Find out how large a network gets before it computes: a plain one is as its weights are."""
+    if estimator._waiting().get("model_", {}).get("chain"):
+        return
+    n_weights = _n_weights(estimator.model_)
+    check_outputs(estimator.model_, n_weights)
+    largest = estimator._traced_logits().largest_tensor
+    if largest > numbers_allowed(n_weights):
+        raise ValueError(f"its network makes {largest} numbers of a row, which is too many")
+
+
+def _n_weights(network: Any) -> int:
+    return sum(int(np.prod(variable.shape)) for variable in network.variables)

@@ -184,7 +184,10 @@ def _decode_keras(data: dict[str, Any]) -> Any:
     check_config(data["config"], layers=False)
     if "optimizers" not in str(data["config"].get("module")):  # those make nothing by their steps
         check_settings(data["config"])
-    return keras.saving.deserialize_keras_object(data["config"], safe_mode=True)
+    value = keras.saving.deserialize_keras_object(data["config"], safe_mode=True)
+    if not isinstance(value, (*_OF_KERAS, types.FunctionType)):
+        raise ValueError(f"{type(value).__name__} is no loss, metric, optimizer or function")
+    return value
 
 
 def _encode_function(function: Any) -> Any:

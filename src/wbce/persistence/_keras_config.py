@@ -44,6 +44,7 @@ _CONSTANTS = {"__numpy__", "__tensor__"}
 _NUMBERS = re.compile(r"bool|u?int\d+|b?float\d+")
 _OF_FUNCTIONS = (None, "builtins", "keras.activations", "keras.losses", "keras.metrics")
 _WITH_LAYERS = {"keras", "keras.layers", "keras.models", "keras.src.models.functional"}
+_NAMING = {"class_name", "registered_name", "config", "name"}
 _HOW = (
     "Register the class with @keras.saving.register_keras_serializable() where the file is saved, "
     "and where it is loaded, before that; or store the estimator with pickle or joblib, which is "
@@ -124,6 +125,8 @@ def _check(config: Any, layers: bool, is_call: bool) -> None:
             _check_object(config, layers, is_call)
         for key, item in config.items():
             _check(item, layers, is_call or key == "inbound_nodes")
+            if key not in _NAMING and _is_registered(item):
+                raise ValueError(f"The configuration has {key}={item!r}, which names a class.")
 
 
 def _check_object(config: dict[str, Any], layers: bool, is_call: bool) -> None:

@@ -89,10 +89,10 @@ def network_of(data: dict[str, Any], strict: bool = False) -> keras.Model:
             if data["chain"] is not None and chain_of(network) is None:
                 raise ValueError("The network is another one than its description says.")
     except Exception as error:  # Keras' and TensorFlow's, of a network that does not fit
+        if has_code and data["keras"] == keras.__version__:
+            raise
         if data["keras"] == keras.__version__:
-            if isinstance(error, TypeError | ValueError):
-                raise
-            raise ValueError(f"The network cannot be built: {error}") from error
+            raise ValueError(f"The stored network cannot be built: {error}") from error
         raise ValueError(
             f"Keras {keras.__version__} cannot build the network, which Keras {data['keras']} "
             "described: install that version, or store the estimator with this one."

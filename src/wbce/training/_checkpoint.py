@@ -29,8 +29,9 @@ class Progress:
 
     Attributes
     ----------
-    logs : list of dict of float
-        What the history has of each epoch.
+    n_epochs : int
+    history : dict of list of float
+        Of these epochs.
     stops : bool
         Whether that is enough.
     generator : dict or None
@@ -39,7 +40,8 @@ class Progress:
         By whose they are.
     """
 
-    logs: list[dict[str, float]]
+    n_epochs: int
+    history: dict[str, list[float]]
     stops: bool
     generator: dict[str, Any] | None
     arrays: dict[str, list[NDArray[Any]]]
@@ -120,7 +122,8 @@ class Checkpoint:
         groups = {name: len(arrays) for name, arrays in progress.arrays.items()}
         document = {
             "checkpoint": _FORMAT,
-            "logs": [{k: float(v).hex() for k, v in log.items()} for log in progress.logs],
+            "n_epochs": progress.n_epochs,
+            "history": {k: [float(v).hex() for v in own] for k, own in progress.history.items()},
             "stops": progress.stops,
             "generator": progress.generator,
             "groups": groups,
@@ -151,8 +154,8 @@ def _progress(document: Any, arrays: Sequence[NDArray[Any]]) -> Progress:
         raise ValueError(f"{len(arrays)} arrays")
     rest = iter(arrays)
     groups = {name: [next(rest) for _ in range(n)] for name, n in document["groups"].items()}
-    logs = [{k: float.fromhex(v) for k, v in log.items()} for log in document["logs"]]
-    return Progress(logs, document["stops"], document["generator"], groups)
+    history = {k: [float.fromhex(v) for v in own] for k, own in document["history"].items()}
+    return Progress(document["n_epochs"], history, document["stops"], document["generator"], groups)
 
 
 def check_folder(folder: str | os.PathLike[str]) -> None:

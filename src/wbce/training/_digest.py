@@ -21,7 +21,8 @@ _OF_VARIABLES = re.compile(
 def digest(*things: Any) -> str:
     """Name numbers, strings, arrays, and lists and dicts of them.
 
-    Of other objects only the type counts: what they do must be said by other things.
+    Of functions and classes only the name counts, of other objects that of their type: what they
+    do must be said by other things.
 
     Examples
     --------
@@ -53,16 +54,11 @@ def _feed(update: Callable[[Any], None], thing: Any) -> None:
         update(f"{len(text)};".encode() + text)
     else:
         named = thing if hasattr(thing, "__qualname__") else type(thing)
-        update(f"{named.__module__}.{named.__qualname__};".encode())
-
-
-def _has_state(operation: str) -> bool:
-    known = op_def_registry.get(operation)
-    return known is None or bool(known.is_stateful)
+        update(f"{named.__qualname__};".encode())
 
 
 def computation(function: Any) -> list[Any]:
-    """All that a traced function computes, as text and arrays.
+    """All that a traced function computes, whatever things are called in it, for a `digest`.
 
     Parameters
     ----------
@@ -74,19 +70,63 @@ def computation(function: Any) -> list[Any]:
         If it has a state beside the variables that are its arguments: what such a function
         returns does not depend on its arguments alone.
     """
-    graph = function.graph.as_graph_def()
-    parts = [graph.node, *(part.node_def for part in graph.library.function)]
-    for node in (node for part in parts for node in part):
-        if _has_state(node.op) and not _OF_VARIABLES.fullmatch(node.op):
-            raise ValueError(f"it has a state of its own or draws random numbers ({node.op})")
     if any(tensor.dtype == tf.resource for tensor in function.captured_inputs):
         raise ValueError("it uses a variable that is none of the network's, loss's or optimizer's")
-    names = sorted((part.signature.name for part in graph.library.function), key=len, reverse=True)
-    name = re.compile(rf"\b({'|'.join(map(re.escape, names))})\b")  # of a function, with a count
-    texts = []
-    for part in parts:
-        for node in part:
-            own = sorted((k, str(v)) for k, v in node.attr.items() if not k.startswith("_"))
-            text = repr((node.name, node.op, list(node.input), own))
-            texts.append(name.sub(lambda found: re.sub(r"_\d+$", "", found[0]), text))
-    return [sorted(texts), [np.asarray(tensor) for tensor in function.captured_inputs]]
+    graph = function.graph.as_graph_def()
+    described = _Described({part.signature.name: part for part in graph.library.function})
+    constants = [np.asarray(tensor) for tensor in function.captured_inputs]
+    return [described.nodes(graph.node, [], []), constants]
+
+
+class _Described:
+    """Parts of a graph, with places for names: these count what the process traced before.
+
+    Parameters
+    ----------
+    functions : dict
+        Those that nodes may refer to, by name.
+    """
+
+    def __init__(self, functions: dict[str, Any]) -> None:
+        self._functions = functions
+        self._digests: dict[str, str] = {}
+
+    def nodes(self, nodes: Any, arguments: list[str], results: list[str]) -> list[Any]:
+        """Nodes in their order, and where results come from."""
+        names = [*arguments, *(node.name for node in nodes)]
+        places = {name: i for i, name in enumerate(names)}
+
+        def place(reference: str) -> str:
+            name, colon, output = reference.removeprefix("^").partition(":")
+            return f"{reference[0] == '^'}{places[name]}{colon}{output}"
+
+        return [
+            [[self._operation(node), [place(own) for own in node.input]] for node in nodes],
+            [place(result) for result in results],
+        ]
+
+    def _operation(self, node: Any) -> list[Any]:
+        if node.op in self._functions:
+            return [self._function(node.op)]
+        known = op_def_registry.get(node.op)
+        if (known is None or known.is_stateful) and not _OF_VARIABLES.fullmatch(node.op):
+            raise ValueError(
+                f"it draws random numbers, or has another state of its own ({node.op})"
+            )
+        own = sorted((key, value) for key, value in node.attr.items() if key[0] != "_")
+        return [node.op, [[key, self._value(value)] for key, value in own]]
+
+    def _value(self, value: Any) -> Any:
+        if value.HasField("func"):
+            return self._function(value.func.name)
+        if value.list.func:
+            return [self._function(of.name) for of in value.list.func]
+        return value.SerializeToString(deterministic=True)
+
+    def _function(self, name: str) -> str:
+        if name not in self._digests:
+            part = self._functions[name]
+            arguments = [argument.name for argument in part.signature.input_arg]
+            results = [part.ret[result.name] for result in part.signature.output_arg]
+            self._digests[name] = digest(self.nodes(part.node_def, arguments, results))
+        return self._digests[name]

@@ -38,7 +38,8 @@ _ROW_NUMBERS_AT_ONCE = 2**22
 _WORK_AT_ONCE = 2**31
 _STEPS_AT_ONCE = 2**14
 
-_OURS = (MemberScores, ValidationScore)
+_SCORERS = (MemberScores, ValidationScore)
+_OURS = (*_SCORERS, DeferredReweighting)
 _BATCH_HOOKS = [
     hook
     for hook in dir(keras.callbacks.Callback)
@@ -231,8 +232,8 @@ class NetworkTraining:
             try:
                 callbacks.on_train_begin()
                 if checkpoint is not None:
-                    logs += enumerate(self._resume(checkpoint, order), first)
-                complete_history(network, logs)
+                    logs += [(first + i, {}) for i in range(self._resume(checkpoint, order))]
+                    network.history.epoch += [epoch for epoch, _ in logs]
                 epoch = first + len(logs)
                 while epoch < last and not network.stop_training:
                     callbacks.on_epoch_begin(epoch)
@@ -245,12 +246,13 @@ class NetworkTraining:
                             callbacks.on_epoch_begin(number)
                         if self._validation_loss is not None:
                             values["val_loss"] = self._validation_loss()
-                        callbacks.on_epoch_end(number, values)
+                        for callback in callbacks.callbacks:  # the list would hand on a copy
+                            callback.on_epoch_end(number, values)
                     epoch += len(losses)
                     if broken is not None:
                         raise divergence(network, epoch, broken)
                     if checkpoint is not None and (checkpoint.is_due() or interrupts.heard):
-                        self._write(checkpoint, order, logs)
+                        self._write(checkpoint, order, len(logs))
                     interrupts.check()
             except (KeyboardInterrupt, DivergenceError) as error:
                 if checkpoint is not None and isinstance(error, DivergenceError):
@@ -263,7 +265,7 @@ class NetworkTraining:
         if interrupts.heard and fault is None:
             fault = KeyboardInterrupt()
         if checkpoint is not None and checkpoint.stays and fault is None:
-            self._write(checkpoint, order, logs)
+            self._write(checkpoint, order, len(logs))
         slots = self._training.finish()
         if isinstance(fault, DivergenceError) and self._keeps_best():
             with_fresh_slots(network)
@@ -318,7 +320,7 @@ class NetworkTraining:
             return None
         why = f"checkpoint={os.fspath(wish.folder)!r} goes on exactly where a fit was, which cannot"
         for callback in self._callbacks:
-            if type(callback) not in (*_OURS, DeferredReweighting):
+            if type(callback) not in _OURS:
                 raise ValueError(
                     f"{why} be done for callbacks: nobody knows what {type(callback).__name__} "
                     "remembers. Pass checkpoint=None, or no callbacks."
@@ -340,30 +342,30 @@ class NetworkTraining:
         )
         return Checkpoint(wish.folder, name, wish.stays)
 
-    def _write(
-        self, checkpoint: Checkpoint, order: RowOrder, logs: list[tuple[int, dict[str, float]]]
-    ) -> None:
+    def _write(self, checkpoint: Checkpoint, order: RowOrder, n_epochs: int) -> None:
         generator, rows = order.state()
         arrays = {"variables": as_arrays(self._training.state()), "rows": rows}
         arrays.update((f"scores {i}", scorer.state()) for i, scorer in enumerate(self._scorers()))
         stops = bool(self.network.stop_training)
-        checkpoint.write(Progress([values for _, values in logs], stops, generator, arrays))
+        history = self.network.history.history
+        checkpoint.write(Progress(n_epochs, history, stops, generator, arrays))
 
-    def _resume(self, checkpoint: Checkpoint, order: RowOrder) -> list[dict[str, float]]:
-        """Go to where the training was written; what the history then had."""
+    def _resume(self, checkpoint: Checkpoint, order: RowOrder) -> int:
+        """Go to where the training was written; how many epochs that are."""
         found = checkpoint.read()
         if found is None:
-            return []
+            return 0
         with checkpoint.damage():
             self._training.go_back(found.arrays["variables"])
             order.go_to(found.generator, found.arrays["rows"])
             for i, scorer in enumerate(self._scorers()):
                 scorer.go_to(found.arrays[f"scores {i}"])
         self.network.stop_training = found.stops
-        return found.logs
+        self.network.history.history.update(found.history)
+        return found.n_epochs
 
     def _scorers(self) -> list[Any]:
-        return [callback for callback in self._callbacks if type(callback) in _OURS]
+        return [callback for callback in self._callbacks if type(callback) in _SCORERS]
 
     def _keeps_best(self) -> bool:
         return any(scorer.keeps_weights for scorer in self._scorers())
