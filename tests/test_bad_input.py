@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
@@ -105,6 +106,8 @@ FRAMES = {
     "sparse columns": (lambda: pd.DataFrame(X).astype("Sparse[float]"), r"sparse.to_dense\(\)"),
     "sparse, of NaN": (lambda: pd.DataFrame(X).astype("Sparse[float]").replace(0, np.nan), "dense"),
     "a number beyond all floats": (lambda: pd.DataFrame(with_object(HUGE)), "too large"),
+    "no columns": (lambda: pl.DataFrame(), r"0 feature\(s\): X has the shape \(0, 0\)"),
+    "no columns, but rows": (lambda: pd.DataFrame(index=range(120)), r"0 feature\(s\).*\(120, 0\)"),
     "intervals": (lambda: pd.DataFrame({"a": pd.interval_range(0, 120, periods=120)}), "X"),
     "complex numbers": (lambda: pd.DataFrame(X + 1j), "Complex data not supported: X"),
 }
@@ -199,7 +202,10 @@ PARAMETERS = {
     "complex costs": ({"cost_matrix": np.array([[0, 1j], [1, 0]])}, "(?s)cost_matrix=.*not of"),
     "huge recall": ({"threshold_objective": {"min_recall": HUGE}}, "recall is a share"),
     "complex label_smoothing": ({"label_smoothing": np.complex64(0)}, "label_smoothing=.*< 1"),
-    "a duration as a number": ({"n_iter_no_change": np.timedelta64(3, "D")}, "n_iter_no_change=np"),
+    "a duration as a number": (
+        {"n_iter_no_change": np.timedelta64(3, "D")},
+        "n_iter_no_change=.*a whole number",
+    ),
     "more folds than rows": (
         {"threshold": "auto", "threshold_cv": 2**64},
         "more than the 120 rows",

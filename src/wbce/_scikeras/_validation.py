@@ -59,7 +59,9 @@ class Validation(KerasClassifier):
                 f"Sparse data was passed for X ({type(X).__name__}), but {name} needs a dense "
                 "array. Use X.toarray(), or reduce it first, for instance with TruncatedSVD."
             )
-        if is_frame(X) and len(X.columns) and _is_sparse(X):
+        if is_frame(X) and not len(X.columns):
+            raise ValueError(f"Found array with 0 feature(s): X has the shape {X.shape}.")
+        if is_frame(X) and _is_sparse(X):
             raise TypeError(
                 f"Sparse data was passed for X (a frame of sparse columns), but {name} needs a "
                 "dense one. Use X.sparse.to_dense()."
