@@ -388,6 +388,7 @@ def layers_of(document):
         (lambda layers: layers.pop(), "cannot be loaded"),
         (lambda layers: layers.insert(1, without_module("TFSMLayer")), "wbce>InputColumns"),
         (lambda layers: layers.insert(1, without_module("Lambda")), "wbce>InputColumns"),
+        (lambda layers: layers.insert(1, without_module("InputColumns")), "wbce>InputColumns"),
         (lambda layers: layers[2].update(hidden_code()), "wbce>InputColumns"),
         (lambda layers: layers[2]["config"].update(name=array("U999999999")), "U999999999"),
         (lambda layers: layers[2].update(inbound_nodes=[array("float32")]), "where none is"),
