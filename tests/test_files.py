@@ -27,6 +27,11 @@ class Doubled(keras.layers.Dense):
 
 
 @keras.saving.register_keras_serializable("tests")
+class RegisteredLoss(keras.losses.BinaryCrossentropy):
+    pass
+
+
+@keras.saving.register_keras_serializable("tests")
 def registered_network(meta):
     inputs = keras.Input((meta["n_features_in_"],))
     return keras.Model(inputs, keras.layers.Dense(1)(Doubled(3)(inputs)))
@@ -75,7 +80,7 @@ KINDS = {
     "costs": {"cost_matrix": np.array([[0.0, 1.0], [9.0, 0.0]])},
     "a prior": {"prior": 0.01, "threshold": 0.02},
     "a network of the user's": {"model": convolution},
-    "registered": {"model": registered_network},
+    "registered": {"model": registered_network, "loss": RegisteredLoss()},
     "warm": {"warm_start": True},
     "linear": {"model": "linear", "early_stopping": False, "alpha": 0.9},
 }
