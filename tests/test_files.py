@@ -27,6 +27,11 @@ class Doubled(keras.layers.Dense):
 
 
 @keras.saving.register_keras_serializable("tests")
+class RegisteredLoss(keras.losses.BinaryCrossentropy):
+    pass
+
+
+@keras.saving.register_keras_serializable("tests")
 def registered_network(meta):
     inputs = keras.Input((meta["n_features_in_"],))
     return keras.Model(inputs, keras.layers.Dense(1)(Doubled(3)(inputs)))
@@ -75,7 +80,7 @@ KINDS = {
     "costs": {"cost_matrix": np.array([[0.0, 1.0], [9.0, 0.0]])},
     "a prior": {"prior": 0.01, "threshold": 0.02},
     "a network of the user's": {"model": convolution},
-    "registered": {"model": registered_network},
+    "registered": {"model": registered_network, "loss": RegisteredLoss()},
     "warm": {"warm_start": True},
     "linear": {"model": "linear", "early_stopping": False, "alpha": 0.9},
 }
@@ -388,6 +393,7 @@ def layers_of(document):
         (lambda layers: layers.pop(), "cannot be loaded"),
         (lambda layers: layers.insert(1, without_module("TFSMLayer")), "wbce>InputColumns"),
         (lambda layers: layers.insert(1, without_module("Lambda")), "wbce>InputColumns"),
+        (lambda layers: layers.insert(1, without_module("InputColumns")), "wbce>InputColumns"),
         (lambda layers: layers[2].update(hidden_code()), "wbce>InputColumns"),
         (lambda layers: layers[2]["config"].update(name=array("U999999999")), "U999999999"),
         (lambda layers: layers[2].update(inbound_nodes=[array("float32")]), "where none is"),
