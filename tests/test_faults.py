@@ -453,3 +453,16 @@ def test_ctrl_c_from_outside(tmp_path):
     process.send_signal(signal.SIGINT)
     said, errors = process.communicate(timeout=100)
     assert (said, process.returncode) == ("interrupt\n", 0), errors
+
+
+def test_large_statistics_are_no_divergence(abalone):
+    """A column's variance may be beyond what float32 can square."""
+    X, y = abalone
+
+    def build(meta):
+        layers = [keras.Input((X.shape[1],)), keras.layers.BatchNormalization()]
+        return keras.Sequential([*layers, keras.layers.Dense(1)])
+
+    model = WeightedKerasClassifier(build, epochs=2, early_stopping=False, random_state=0)
+    assert model.fit(X * 1e11, y).stopped_by_ is None
+    assert np.isfinite(model.predict_proba(X * 1e11)).all()

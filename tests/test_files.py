@@ -206,6 +206,85 @@ def test_code_is_refused(abalone, tmp_path, case):
     assert os.listdir(tmp_path) == ["model.wbce"]
 
 
+class Subclass(WeightedKerasClassifier):
+    pass
+
+
+def test_a_subclass_is_refused(abalone, tmp_path):
+    with pytest.raises(TypeError, match=r"this is a Subclass.*pickle or joblib"):
+        Subclass("linear", epochs=1).fit(*abalone).save(tmp_path / "model.wbce")
+    assert not os.listdir(tmp_path)
+
+
+def test_operations_are_refused_with_what_to_use(abalone, tmp_path):
+    def build(meta):
+        x = keras.Input((meta["n_features_in_"],))
+        return keras.Model(x, keras.layers.Dense(1)(x + keras.layers.Dense(9)(x)))
+
+    with pytest.raises(TypeError, match=r"'Add', an operation of keras.ops.*keras.layers.Add"):
+        clf(model=build, epochs=1).fit(*abalone).save(tmp_path / "model.wbce")
+
+
+def test_what_could_not_be_loaded_again_is_not_written(abalone, tmp_path):
+    model = clf(model=lambda meta: network_with(keras.layers.Rescaling(1.0)), epochs=1)
+    model.fit(*abalone)
+    model.model_.layers[-1].bias.assign([np.nan])
+    (tmp_path / "model.wbce").write_text("the old one")
+    with pytest.raises(ValueError, match=r"could not be loaded again.*NaN.*pickle or joblib"):
+        model.save(tmp_path / "model.wbce")
+    assert (tmp_path / "model.wbce").read_text() == "the old one"
+
+
+def test_categories_that_no_file_holds_are_not_called_parameters(abalone, tmp_path):
+    X, y = abalone
+    bins = pd.DataFrame({"x": X[:, 0], "bin": pd.cut(X[:, 1], 3)})
+    model = clf(epochs=1).fit(bins, y)
+    assert pickle.loads(pickle.dumps(model)).predict(bins).shape == y.shape
+    with pytest.raises(TypeError, match=r"_frame_columns has .*Fit on labels and categories that"):
+        model.save(tmp_path / "model.wbce")
+
+
+def test_paths_and_large_constants_of_layers(abalone, tmp_path):
+    boundaries = keras.layers.Discretization([0.0, 1_000_000, 5_000_000])
+    rows = keras.layers.Normalization(mean=[3_000_000] * 9, variance=[1] * 9)
+    for layer in (boundaries, rows):
+        model = clf(model=lambda meta, layer=layer: network_with(layer), epochs=1)
+        model.set_params(checkpoint=tmp_path / "folder").fit(*abalone)
+        model.save(tmp_path / "model.wbce")
+        twin = load(tmp_path / "model.wbce")
+        assert twin.checkpoint == tmp_path / "folder"
+        np.testing.assert_array_equal(twin.predict(abalone[0]), model.predict(abalone[0]))
+
+
+_SCRIPT = """
+import sys, keras, numpy as np
+from wbce import WeightedKerasClassifier, load
+
+@keras.saving.register_keras_serializable("script")
+class Doubled(keras.layers.Layer):
+    def call(self, x):
+        return 2 * x
+
+@keras.saving.register_keras_serializable("script")
+class Loss(keras.losses.BinaryCrossentropy):
+    pass
+
+def build(meta):
+    return keras.Sequential([keras.Input((2,)), Doubled(), keras.layers.Dense(1, "sigmoid")])
+
+X = np.arange(80.0).reshape(40, 2)
+model = WeightedKerasClassifier(build, loss=Loss(), epochs=1, random_state=0).fit(X, X[:, 0] > 40)
+model.save(sys.argv[1])
+assert (load(sys.argv[1]).predict_proba(X) == model.predict_proba(X)).all()
+"""
+
+
+def test_classes_that_a_script_registers(tmp_path):
+    command = [sys.executable, "-c", _SCRIPT, str(tmp_path / "model.wbce")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
 # ---------------------------------------------------------------------- what is not loaded
 
 

@@ -237,6 +237,19 @@ def test_a_keras_model_as_parameter_comes_back(abalone):
     np.testing.assert_array_equal(twin.fit(X, y).predict_proba(X), model.predict_proba(X))
 
 
+def test_what_is_assigned_to_a_loaded_estimator_counts(abalone):
+    X, y = abalone
+    network = keras.Sequential([keras.Input((X.shape[1],)), keras.layers.Dense(1)])
+    first, second = (
+        WeightedKerasClassifier(network, epochs=n, random_state=0).fit(X, y) for n in (1, 2)
+    )
+    twin = pickle.loads(pickle.dumps(first))
+    twin.model, twin.model_ = "mlp", second.model_
+    again = pickle.loads(pickle.dumps(twin))
+    assert again.model == "mlp"
+    np.testing.assert_array_equal(again.model_.get_weights()[0], second.model_.get_weights()[0])
+
+
 def test_a_state_of_a_later_version_is_an_error_that_says_so():
     state = WeightedKerasClassifier().__getstate__()
     later = {**state, "wbce_form": 99, "made_with": {"wbce": "7.5"}}

@@ -73,13 +73,19 @@ def write_archive(
     arrays : sequence of ndarray
         Of booleans or numbers.
     """
+    with written_whole(path) as file:
+        write_archive_to(file, document, arrays)
+
+
+def write_archive_to(file: BinaryIO, document: Any, arrays: Sequence[NDArray[Any]]) -> None:
+    """Write a document and arrays to an open file; see `write_archive`."""
     text = json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
     if len(text) > _LONGEST_DOCUMENT or len(arrays) > _MOST_ARRAYS:
         raise ValueError(
-            f"{os.fspath(path)!r} would have a document of {len(text)} bytes and {len(arrays)} "
+            f"The file would have a document of {len(text)} bytes and {len(arrays)} "
             f"arrays; at most {_LONGEST_DOCUMENT} and {_MOST_ARRAYS} can be read again."
         )
-    with written_whole(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(_member(_DOCUMENT), text)
         for i, array in enumerate(arrays):
             with archive.open(_member(_array_name(i)), "w", force_zip64=array.nbytes > 2**30) as to:

@@ -103,6 +103,7 @@ def _predict_a_row(estimator: WeightedKerasClassifier) -> None:
     rows = _a_row(estimator)
     _check_size_of_network(estimator)
     z = estimator._traced_logits()(rows)
+    z = np.where(np.isfinite(z), z, 0.0)  # a network may take no zeros
     if estimator._wants_keras_predict({}) and not hasattr(estimator, "feature_names_in_"):
         estimator._keras_outputs(np.zeros((1, *estimator.X_shape_[1:])), {})
     parts = z, estimator._shown_scores(z, None), estimator._decision(z)

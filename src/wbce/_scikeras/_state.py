@@ -86,7 +86,8 @@ class State(KerasClassifier):
 
     def _waiting(self) -> dict[str, Any]:
         """Attributes that are data still."""
-        return self.__dict__.get("_as_data", {})
+        waiting = self.__dict__.get("_as_data", {})
+        return {k: v for k, v in waiting.items() if k not in self.__dict__}
 
     def _has_network(self) -> bool:
         """Whether there is a fitted network, made already or not."""
@@ -151,7 +152,7 @@ class State(KerasClassifier):
 
     def __getattr__(self, name: str) -> Any:
         """What takes long to make from its data is made when it is first asked for."""
-        if name in self.__dict__.get("_as_data", ()):
+        if name in self._waiting():
             with _one_at_a_time:
                 if name in self._as_data:  # another thread may have been here
                     self.__dict__[name] = decode(self._as_data[name])
@@ -177,7 +178,10 @@ class State(KerasClassifier):
         TypeError
             If the network or a parameter has code in it that is not registered with Keras: a Lambda
             layer, a layer or loss of your own. The message says how to register it. Functions
-            that only training needs, such as one passed as ``model``, are left out.
+            that only training needs, such as one passed as ``model``, are left out. Or if this is
+            a subclass, which the file would not know.
+        ValueError
+            If the file could not be loaded again: it is tried before it takes its place.
         OSError
             If the file cannot be written.
 
@@ -185,7 +189,14 @@ class State(KerasClassifier):
         --------
         wbce.load : what it does with a file of unknown origin.
         """
-        write_state(path, self.__getstate__())
+        from wbce.files import load  # which makes estimators of this class
+
+        if f"{type(self).__module__}.{type(self).__name__}" != _OF_FILES:
+            raise TypeError(
+                f"A file holds a WeightedKerasClassifier, and this is a {type(self).__name__}, "
+                "whose own methods it would not have when loaded: store it with pickle or joblib."
+            )
+        write_state(path, self.__getstate__(), check=load)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters by name.
@@ -205,6 +216,7 @@ class State(KerasClassifier):
         return params
 
 
+_OF_FILES = "wbce.classifier.WeightedKerasClassifier"
 _NOT_STORED = ("_as_data", "_logit_function")
 _one_at_a_time = threading.RLock()
 

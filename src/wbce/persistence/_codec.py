@@ -8,6 +8,8 @@ object of `wbce.persistence._code`, and nothing else is ever run.
 from __future__ import annotations
 
 import functools
+import os
+import pathlib
 import types
 from collections import defaultdict
 from collections.abc import Callable
@@ -54,6 +56,8 @@ def encode(value: Any) -> Any:
         return _encode_array(value)
     if isinstance(value, np.generic) and value.dtype.kind in "biufU":
         return {KIND: "scalar", "dtype": value.dtype.str, "value": value.item()}
+    if isinstance(value, os.PathLike):
+        return {KIND: "path", "path": os.fspath(value)}
     if isinstance(value, np.dtype) and value.kind != "V":
         return {KIND: "dtype", "name": value.str}
     if isinstance(value, np.random.RandomState):
@@ -252,6 +256,7 @@ _DECODERS = {
     "lists": lambda data: defaultdict(list, decode(data["items"])),
     "missing function": _decode_missing,
     "network": network_of,
+    "path": lambda data: pathlib.Path(data["path"]),
     "random state": _decode_random_state,
     "scalar": _decode_scalar,
     "set": lambda data: {decode(item) for item in data["items"]},

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wbce._archive import ArchiveError, read_archive, write_archive
+from wbce._archive import ArchiveError, read_archive, write_archive_to, written_whole
 from wbce.persistence._code import PackedConfig, PackedEncoder, PackedFunction, PackedObject
-from wbce.persistence._keras_config import check_config
+from wbce.persistence._keras_config import check_config, with_modules
 from wbce.persistence._limits import check_settings, check_sizes
 from wbce.persistence._network import check_network
 from wbce.persistence._versions import KIND, attributes_of
 
 _INSTEAD = "Set it to None for the file, or store the estimator with pickle or joblib."
+_OF_THE_FIT = "Fit on labels and categories that are texts or numbers, or use pickle or joblib."
 
 
-def write_state(path: str | os.PathLike[str], state: dict[str, Any]) -> None:
+def write_state(
+    path: str | os.PathLike[str], state: dict[str, Any], check: Callable[[str], Any]
+) -> None:
     """Write a state as a file.
 
     Parameters
@@ -27,17 +31,31 @@ def write_state(path: str | os.PathLike[str], state: dict[str, Any]) -> None:
     path : str or path-like
     state : dict
         As an estimator's ``__getstate__`` returns it.
+    check : callable
+        What will load the file: it is called with the path of the new one, which is not yet in
+        its place.
 
     Raises
     ------
     TypeError
         If there is code of the user's in it that the file cannot hold.
+    ValueError
+        If it could not be loaded again.
     OSError
         If it cannot be written; what was at ``path`` stays.
     """
     arrays: list[NDArray[Any]] = []
     attributes = {name: _plain(data, name, arrays) for name, data in attributes_of(state).items()}
-    write_archive(path, {**state, "attributes": attributes}, arrays)
+    with written_whole(path) as file:
+        write_archive_to(file, {**state, "attributes": attributes}, arrays)
+        file.flush()
+        try:
+            check(file.name)
+        except ArchiveError as error:
+            raise ValueError(
+                f"The file could not be loaded again, and is not written: {error.__cause__!s}. "
+                "Store the estimator with pickle or joblib."
+            ) from error
 
 
 def read_state(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -92,7 +110,7 @@ def _plain(data: Any, where: str, arrays: list[NDArray[Any]]) -> Any:
         arrays.append(data)
         return {KIND: "array", "at": len(arrays) - 1}
     if type(data) is PackedObject and data.by_name is not None:
-        return _plain({KIND: "keras", "config": data.by_name}, where, arrays)
+        return _plain({KIND: "keras", "config": with_modules(data.by_name)}, where, arrays)
     if type(data) is PackedFunction:
         named = {"name": data.name, "module": data.module, "registered": data.registered}
         return {KIND: "missing function", **named}
@@ -126,6 +144,7 @@ def _without_code(configs: Any, where: str) -> Any:
     """A network's configurations, where all that they name is Keras' or registered."""
     if isinstance(configs, PackedConfig):
         configs = configs.configs
+    configs = with_modules(configs)
     try:
         check_config(configs)
     except ValueError as error:
@@ -151,9 +170,13 @@ def _refuse(data: Any, where: str) -> NoReturn:
         held = f"a {data.cls.__name__} with a function"
     else:
         held = f"{str(data)[:100]}, a {type(data).__name__}"
+    if isinstance(data, np.ndarray):
+        held = f"an array of type {data.dtype}"
+    is_parameter = not (where.startswith("_") or where.endswith("_"))
     raise TypeError(
         f"{where} has {held}, which cannot be in a file that runs no code: it may hold numbers, "
-        f"texts, lists, dicts and arrays, and losses and optimizers of Keras. {_INSTEAD}"
+        "texts, lists, dicts and arrays of numbers, and losses and optimizers of Keras. "
+        f"{_INSTEAD if is_parameter else _OF_THE_FIT}"
     )
 
 

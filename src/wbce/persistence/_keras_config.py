@@ -116,6 +116,21 @@ def check_config(config: Any, layers: bool = True) -> None:
     _check(config, layers, is_call=False)
 
 
+def with_modules(config: Any) -> Any:
+    """A configuration in which registered classes of a script name it, as Keras does not.
+
+    They are found by their registered names, and what names no module is refused.
+    """
+    if isinstance(config, list | tuple):
+        return [with_modules(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    named = {key: with_modules(item) for key, item in config.items()}
+    if named.get("module", "") is None and _is_registered(named.get("registered_name")):
+        named["module"] = "__main__"
+    return named
+
+
 def _check(config: Any, layers: bool, is_call: bool) -> None:
     if isinstance(config, list | tuple):
         for item in config:
@@ -147,6 +162,12 @@ def _check_object(config: dict[str, Any], layers: bool, is_call: bool) -> None:
         and (layers or not _is_layer(module, registered))
     ):
         return
+    if str(module).startswith("keras.src.ops"):
+        raise ValueError(
+            f"The configuration names {str(name)[:100]!r}, an operation of keras.ops: use a layer "
+            "in its place, such as keras.layers.Add()([x, y]) for x + y and "
+            "keras.layers.Activation, or store the estimator with pickle or joblib."
+        )
     shown = f"{module}.{name}" if registered in (None, name) else str(registered)
     what = "code" if name in ("Lambda", "__lambda__") else "a class or function"
     raise ValueError(

@@ -17,7 +17,19 @@ DEEPEST = 100
 _ALWAYS = 2**24  # bytes that are granted to the smallest of files
 _TIMES = 16
 _LARGEST_SETTING = 2**20
-_WITHOUT_SIZE = {"seed", "salt", "mask_value", "value", "scale", "offset", "threshold", "max_value"}
+_WITHOUT_SIZE = {
+    "bin_boundaries",
+    "mask_value",
+    "max_value",
+    "mean",
+    "offset",
+    "salt",
+    "scale",
+    "seed",
+    "threshold",
+    "value",
+    "variance",
+}
 _MOST_NUMBERS = 2**24  # of a row, in all layers together
 _LONGEST_UNROLLED = 1024
 

@@ -82,7 +82,7 @@ def divergence(network: keras.Model, epoch: int, loss: float) -> DivergenceError
 
 
 def can_be_computed_with(values: Sequence[NDArray[Any]]) -> bool:
-    """Whether no number is NaN or infinite, or so large that its square is.
+    """Whether no number is NaN or infinite, or so large that its square is in float32.
 
     Examples
     --------
@@ -92,7 +92,8 @@ def can_be_computed_with(values: Sequence[NDArray[Any]]) -> bool:
     False
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        return all(bool(np.isfinite(np.vdot(v, v))) for v in values)
+        wide = [v.astype(np.float32) if v.dtype.itemsize < 4 else v for v in values]
+        return all(bool(np.isfinite(np.vdot(v, v))) for v in wide)
 
 
 def with_fresh_slots(network: keras.Model) -> None:
@@ -116,13 +117,22 @@ class SoundWeights:
     """
 
     def __init__(self, network: keras.Model, read: Callable[[list[Any]], list[Any]]) -> None:
-        floats = [v for v in network.variables if "float" in str(v.dtype)]
-        self._variables = [v for v in floats if can_be_computed_with([np.asarray(v)])]
+        trained = _floats(network.trainable_variables)
+        others = _floats(network.non_trainable_variables)  # such as variances, which may be large
+        self._trained = [v for v in trained if can_be_computed_with([np.asarray(v)])]
+        self._others = [v for v in others if np.isfinite(np.asarray(v)).all()]
         self._read = read
 
     def hold(self) -> bool:
         """Whether they are."""
-        return can_be_computed_with(self._read(self._variables))
+        variables = [*self._trained, *self._others]
+        values = self._read(variables) if variables else []
+        trained, others = values[: len(self._trained)], values[len(self._trained) :]
+        return can_be_computed_with(trained) and all(np.isfinite(v).all() for v in others)
+
+
+def _floats(variables: list[Any]) -> list[Any]:
+    return [variable for variable in variables if "float" in str(variable.dtype)]
 
 
 class GoodEpochs(keras.callbacks.Callback):
