@@ -27,6 +27,11 @@ class Doubled(keras.layers.Dense):
 
 
 @keras.saving.register_keras_serializable("tests")
+class RegisteredLoss(keras.losses.BinaryCrossentropy):
+    pass
+
+
+@keras.saving.register_keras_serializable("tests")
 def registered_network(meta):
     inputs = keras.Input((meta["n_features_in_"],))
     return keras.Model(inputs, keras.layers.Dense(1)(Doubled(3)(inputs)))
@@ -75,7 +80,7 @@ KINDS = {
     "costs": {"cost_matrix": np.array([[0.0, 1.0], [9.0, 0.0]])},
     "a prior": {"prior": 0.01, "threshold": 0.02},
     "a network of the user's": {"model": convolution},
-    "registered": {"model": registered_network},
+    "registered": {"model": registered_network, "loss": RegisteredLoss()},
     "warm": {"warm_start": True},
     "linear": {"model": "linear", "early_stopping": False, "alpha": 0.9},
 }
@@ -318,6 +323,10 @@ CHANGES = {
         changed("metrics", to=keras_object("layers", "Dense", units=1, build_config=[None, 9])),
         "'keras.layers.Dense'",
     ),
+    "what is neither loss nor metric": (
+        changed("metrics", to=keras_object("random", "SeedGenerator", seed=1)),
+        "SeedGenerator is no loss, metric, optimizer or function",
+    ),
     "a metric that holds a matrix": (
         changed("metrics", to=keras_object("metrics", "MeanIoU", num_classes=10**5)),
         "'keras.metrics.MeanIoU'",
@@ -327,7 +336,7 @@ CHANGES = {
         "num_thresholds=1000000000000, which is too large",
     ),
     "another network, in a list": (changed("metrics", to=[{"$": "network"}]), "has the parts"),
-    "callbacks": (changed("callbacks", to=["stop"]), "callbacks, which are code"),
+    "callbacks": (changed("callbacks", to=[None]), r"callbacks=\[None\] is not allowed"),
     "a method of a part covered up": (
         changed("_posterior", "state", "log_odds", to=1),
         r"in place of the methods \['log_odds'\]",
@@ -384,6 +393,7 @@ def layers_of(document):
         (lambda layers: layers.pop(), "cannot be loaded"),
         (lambda layers: layers.insert(1, without_module("TFSMLayer")), "wbce>InputColumns"),
         (lambda layers: layers.insert(1, without_module("Lambda")), "wbce>InputColumns"),
+        (lambda layers: layers.insert(1, without_module("InputColumns")), "wbce>InputColumns"),
         (lambda layers: layers[2].update(hidden_code()), "wbce>InputColumns"),
         (lambda layers: layers[2]["config"].update(name=array("U999999999")), "U999999999"),
         (lambda layers: layers[2].update(inbound_nodes=[array("float32")]), "where none is"),
@@ -471,16 +481,29 @@ def test_a_network_that_is_not_the_one_described_is_not_built(path):
         _ = load(path).model_
 
 
-def test_a_probability_that_is_no_number_is_an_error(abalone):
-    X, y = abalone
-    model = clf().fit(X, y)
-    kernel, *others = model.model_.trainable_variables
-    kernel.assign(np.where(np.arange(kernel.shape[1]) % 2, 3e38, -3e38) * np.ones(kernel.shape))
-    for variable in others:
-        variable.assign(np.full(variable.shape, 3e38))
-    for method in ("predict", "predict_proba", "decision_function", "predict_log_proba"):
-        with pytest.raises(ValueError, match=r"for 5 of 5 rows is no number \(NaN\)"):
-            getattr(model, method)(X[:5])
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba"])
+def test_a_probability_that_is_no_number_is_an_error(abalone, path, method):
+    model = load(path)
+    model._posterior._shift = np.nan
+    with pytest.raises(ValueError, match=r"for 5 of 5 rows is no number \(NaN\)"):
+        getattr(model, method)(abalone[0][:5])
+
+
+def test_a_state_of_skops_takes_no_more_memory_than_it_may(path):
+    state = load(path).__getstate__()
+    zeros = {"$": "zeros", "dtype": "|u1", "shape": [2**22]}
+    state["attributes"]["metrics"] = [zeros] * 90
+    with pytest.raises(ValueError, match="too large"):
+        object.__new__(WeightedKerasClassifier).__setstate__(state)
+
+
+def test_a_described_network_of_skops_is_checked(path, abalone):
+    state = load(path).__getstate__()
+    state["attributes"]["model_"]["chain"]["steps"][1]["variables"] = [99]
+    model = object.__new__(WeightedKerasClassifier)
+    model.__setstate__(state)
+    with pytest.raises(ValueError, match="step 2 of the network does not fit"):
+        model.predict(abalone[0])
 
 
 def test_a_pickle_is_not_loaded(tmp_path):

@@ -403,7 +403,7 @@ BAD_COSTS = {
     "classes": (np.ones((3, 3)), r"shape \(3, 3\): pass costs of shape \(2, 2\)"),
     "negative": ([[0, -1], [1, 0]], "negative"),
     "NaN": ([[0, np.nan], [1, 0]], "NaN"),
-    "text": ("high", "has the shape"),
+    "text": ("high", "not of numbers"),
 }
 
 
@@ -811,7 +811,7 @@ def test_groups_where_no_rows_need_to_judge(data):
         clf(threshold=None, epochs=1).fit(X[few], y[few], groups=groups)
     with pytest.raises(ValueError, match="All rows are of one group"):
         clf(threshold_cv=False, epochs=1).fit(X, y, groups=np.zeros(417))
-    with pytest.raises(ValueError, match="none missing"):
+    with pytest.raises(ValueError, match="values are missing"):
         clf(epochs=1).fit(X, y, groups=np.array([None, "a", "b"] * 139))
 
 
@@ -968,7 +968,7 @@ def test_bad_bounds_when_tuning(data, bad):
 
 def test_groups_that_are_missing(data):
     X, y = data
-    with pytest.raises(ValueError, match="none missing"):
+    with pytest.raises(ValueError, match="values are missing"):
         clf().fit(X, y, groups=np.where(np.arange(417) < 5, np.nan, 1.0))
 
 

@@ -94,6 +94,7 @@ class DecisionSteps(PosteriorSteps):
             return posterior.log_odds(z)
         return posterior.log_proba(z)
 
+    @np.errstate(invalid="ignore")  # infinite logits, where they leave no number, are refused
     def _log_scores(self, z: NDArray[np.float64], prior: Any = None) -> NDArray[np.float64]:
         """Log-odds of class 1 or of every label, or the logarithm of every class's posterior."""
         posterior, shift = self._posterior, self._log_prior_shift

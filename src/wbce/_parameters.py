@@ -44,7 +44,8 @@ def check_parameters(estimator: Any) -> None:
     if estimator.cost_matrix is not None:
         check_cost_matrix(estimator.cost_matrix)
     _check_objective(estimator.threshold_objective, estimator.cost_matrix)
-    if estimator.empty_labels not in ("error", "skip"):
+    empty = estimator.empty_labels
+    if not isinstance(empty, str) or empty not in ("error", "skip"):
         raise ValueError(
             f"empty_labels={estimator.empty_labels!r} is not allowed: pass 'error' or 'skip'."
         )
@@ -159,7 +160,8 @@ def _check_calibrate(value: Any) -> None:
 def _check_checkpoint(folder: Any, random_state: Any) -> None:
     if folder is None:
         return
-    if not isinstance(folder, str | os.PathLike) or not os.fspath(folder):
+    path = os.fspath(folder) if isinstance(folder, str | os.PathLike) else ""
+    if not path or "\0" in path:
         raise ValueError(
             f"checkpoint={folder!r} is not allowed: pass the path of a folder, or None."
         )
@@ -190,11 +192,11 @@ def _check_optimizer_numbers(estimator: Any) -> None:
         if switched_off or isinstance(value, bool | Mapping) or callable(value):
             continue  # the last two are flags and schedules
         number = as_numbers(value)
-        too_large = is_whole(value) and abs(value) >= 2**31
+        too_large = isinstance(value, np.longdouble) or (is_whole(value) and abs(value) >= 2**31)
         if number is None or number.shape or too_large or not abs(number) <= _LARGEST:
             raise ValueError(
                 f"{name}={shortened(value)} is not allowed: pass a finite number, a whole one "
-                "below 2**31."
+                "below 2**31, and no long double."
             )
 
 

@@ -98,8 +98,6 @@ def _predict_a_row(estimator: WeightedKerasClassifier) -> None:
     classes, (sample, n_classes, *_) = estimator.classes_, estimator._output
     if np.shape(classes) != (n_classes,) or np.shape(sample)[1:] != estimator.X_shape_[1:]:
         raise ValueError("classes or columns are not those of its network")
-    if estimator.callbacks:
-        raise ValueError("it has callbacks, which are code")
     if not (isinstance(estimator.X_dtype_, np.dtype) and isinstance(estimator.y_dtype_, np.dtype)):
         raise ValueError("its columns and labels have no types")
     rows = _a_row(estimator)

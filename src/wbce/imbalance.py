@@ -55,7 +55,8 @@ def print_imbalance(
     y = as_labels(y)
     if not len(y):
         raise ValueError("y is empty: pass the labels of the rows to train on.")
-    kind = type_of_target(y, input_name="y")
+    with np.errstate(invalid="ignore"):  # of floats beyond all whole numbers
+        kind = type_of_target(y, input_name="y")
     if kind == "multilabel-indicator":
         text = _of_labels(*_with_weight(y, sample_weight))
     elif kind in ("binary", "multiclass"):

@@ -339,21 +339,25 @@ def _folds_of(n: int, X: Any, codes: Any, groups: Any, seed: int) -> list[Split]
     n_groups = n if groups is None else len(np.unique(groups))
     if n > len(X):
         raise CannotSplitError(
-            f"threshold_cv={n} is more than the {len(X)} rows: pass fewer folds."
+            f"{n} folds are more than the {len(X)} rows: pass a smaller threshold_cv."
         )
     if n_groups < n:
         raise CannotSplitError(
             f"There are {n_groups} groups, and {n} folds need as many to keep each group's rows "
-            "together: pass fewer folds, or more groups."
+            "together: pass a smaller threshold_cv, or more groups."
         )
     rarest = rows_of_rarest(codes, int(codes.max()) + 1, np.arange(len(X))) if one_label else n
     if rarest < n:
         raise CannotSplitError(
             f"{n} folds need {n} rows of every class or more, and there are {rarest} of the "
-            "rarest: pass fewer folds."
+            "rarest: pass a smaller threshold_cv."
         )
     if codes is not None and not one_label and groups is None:
         parts = label_parts(codes, [1 / n] * n, seed)
+        if len(np.unique(parts)) < n:
+            raise CannotSplitError(
+                f"{n} folds of {len(X)} rows leave some without a row: pass a smaller threshold_cv."
+            )
         return [(np.flatnonzero(parts != k), np.flatnonzero(parts == k)) for k in range(n)]
     if one_label:
         splitter = (

@@ -145,7 +145,7 @@ def objectives_in_tune_threshold(name, objective, prior, seed, n):
         assert model.threshold_interval_ is not None
         put_back(model, before)
 
-    about = ("objective", "prior", "row", "abel", "class", "ositive", "must", "alarm", "arguments")
+    about = ("objective", "prior", "row", "abel", "class", "ositive", "must", "alarm", "argument")
     return ending(act, about=about, estimator=model, inputs=[objective, prior])
 
 
@@ -168,4 +168,4 @@ def classes_in_partial_fit(classes, n):
         model.partial_fit(X, y, classes=classes)
         check_predictions(model, X, N)
 
-    return ending(act, about=("class", "sample"), inputs=[classes])
+    return ending(act, about=("class", "sample", "label"), inputs=[classes])

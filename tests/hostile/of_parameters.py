@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 
 import keras
 import numpy as np
@@ -98,6 +99,7 @@ LIKELY = {
     "random_state": st.sampled_from([0, 2**32 - 1, 2**32, -1, np.int64(3)]),
     "verbose": st.sampled_from([0, False, "auto", np.int64(0)]),
     "warm_start": st.booleans(),
+    "checkpoint": st.sampled_from([None, 3, ["folder"], b"", "", "\0", os.devnull]),
 }
 
 # Parameters without which another one means nothing.
@@ -127,7 +129,9 @@ ROUTED = [
 
 
 def is_quick(name, value):
-    """Whether a value trains for a few epochs only, and prints nothing."""
+    """Whether a value trains for a few epochs only, prints nothing and writes no file."""
+    if name == "checkpoint":
+        return not isinstance(value, str | bytes) or value in (b"", "", "\0", os.devnull)
     name = name.rpartition("__")[2]
     small = not isinstance(value, int | np.integer) or value < 4
     return small if name in ("epochs", "initial_epoch", "verbose") else True

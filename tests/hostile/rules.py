@@ -7,6 +7,7 @@ import joblib
 import keras
 import numpy as np
 import pandas as pd
+import polars as pl
 
 from wbce._backend import eager_context, global_state
 
@@ -75,6 +76,8 @@ def fingerprint(value):
     """Something that differs where two values do, as far as can be told without reading it up."""
     if isinstance(value, keras.callbacks.Callback):  # which knows its network
         return id(value)
+    if isinstance(value, pl.DataFrame):  # which cannot pickle objects
+        value = value.schema, value.to_dict(as_series=False)
     if isinstance(value, pd.api.extensions.ExtensionArray):
         value = pd.Series(value)
     if isinstance(value, pd.DataFrame | pd.Series):  # which cache what was asked of them

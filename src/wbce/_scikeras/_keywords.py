@@ -90,7 +90,8 @@ class Keywords(KerasClassifier):
 
 
 def _is_routed(name: str) -> bool:
-    return any(name.startswith(f"{prefix}__") for prefix in _PREFIXES)
+    prefix, _, argument = name.partition("__")
+    return prefix in _PREFIXES and bool(argument)
 
 
 def _accepts(function: Any, name: str) -> bool | None:

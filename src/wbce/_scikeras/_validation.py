@@ -59,7 +59,9 @@ class Validation(KerasClassifier):
                 f"Sparse data was passed for X ({type(X).__name__}), but {name} needs a dense "
                 "array. Use X.toarray(), or reduce it first, for instance with TruncatedSVD."
             )
-        if is_frame(X) and len(X.columns) and _is_sparse(X):
+        if is_frame(X) and not len(X.columns):
+            raise ValueError(f"Found array with 0 feature(s): X has the shape {X.shape}.")
+        if is_frame(X) and _is_sparse(X):
             raise TypeError(
                 f"Sparse data was passed for X (a frame of sparse columns), but {name} needs a "
                 "dense one. Use X.sparse.to_dense()."
@@ -240,7 +242,7 @@ def _is_sparse(X: Any) -> bool:
 
 def _about_X(error: Exception) -> Exception:
     """What scikit-learn and NumPy say of rows, for the person who passed them."""
-    said = str(error).split("\n")[0]
+    said = " ".join(str(error).split())[:300]
     if "could not convert string" in said or "bytes/strings" in said:
         return ValueError(
             f"X has values that are not numbers ({said}). The built-in networks take "
@@ -258,4 +260,4 @@ def _about_X(error: Exception) -> Exception:
     if any(word in said for word in ("X ", "Found array", "Expected 2D", "eature names")):
         return error
     kind = TypeError if isinstance(error, TypeError) else ValueError
-    return kind(f"X is not a table of numbers ({said}).")
+    return kind(f"X cannot be taken as a table of numbers ({said}).")

@@ -83,8 +83,8 @@ def checked_flags(from_logits: Any, multi_label: Any) -> tuple[bool | None, bool
     return None if from_logits is None else bool(from_logits), bool(multi_label)
 
 
-def check_keras_names(reduction: Any, name: Any) -> None:
-    """Check that these are names, or None; Keras checks which.
+def check_keras_names(reduction: Any, name: Any, dtype: Any) -> None:
+    """Check that these are of a kind that Keras can check itself.
 
     Raises
     ------
@@ -97,6 +97,8 @@ def check_keras_names(reduction: Any, name: Any) -> None:
         )
     if name is not None and not isinstance(name, str):
         raise ValueError(f"name={name!r} is not allowed: pass a string, or None.")
+    if isinstance(dtype, dict) and "class_name" not in dtype:
+        raise ValueError(f"dtype={dtype!r} is not allowed: pass the name of a type, or None.")
 
 
 def checked_weights(

@@ -87,7 +87,7 @@ class PointwiseLoss(keras.losses.Loss):
             lambda s: 0 <= s < 1,
         )
         from_logits, multi_label = checked_flags(from_logits, multi_label)
-        check_keras_names(reduction, name)
+        check_keras_names(reduction, name, dtype)
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.label_smoothing = float(label_smoothing)
         self.class_weight = checked_weights(class_weight, pos_weight, multi_label)

@@ -47,7 +47,7 @@ class BatchLoss(keras.losses.Loss):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        check_keras_names(reduction, name)
+        check_keras_names(reduction, name, dtype)
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.from_logits, self.multi_label = checked_flags(from_logits, multi_label)
         self.labels_are_checked = False

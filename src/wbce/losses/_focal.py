@@ -107,25 +107,33 @@ class Focal(PointwiseLoss):
     def class_log_odds(self, z: Float64) -> Float64:
         gamma = np.asarray(self.gamma)
         if gamma.shape not in ((), z.shape[-1:]):
-            raise ValueError(
-                f"gamma={self.gamma!r} has the shape {gamma.shape}, but there are {z.shape[-1]} "
-                "classes: pass one number, or one for every class."
-            )
+            raise ValueError(self._wrong_gamma(f"{z.shape[-1]} classes"))
         return _log_inverse_slope(class_against_rest(z), gamma)
 
     def _gammas(self, z: Any) -> tuple[Any, Any]:
         """Of a negative and of a positive: numbers, arrays or tensors, as gamma is."""
         if np.ndim(self.gamma) == 0:
             return self.gamma, self.gamma
-        if self.multi_label and np.ndim(self.gamma) == 1:
-            gamma = (
-                np.asarray(self.gamma) if isinstance(z, np.ndarray) else self._per_class("gamma", z)
-            )
+        one_a_label = self.multi_label and np.ndim(self.gamma) == 1
+        if not isinstance(z, np.ndarray):
+            if not one_a_label:
+                return self._pair("gamma", z)
+            gamma = self._per_class("gamma", z)
             return gamma, gamma
-        if isinstance(z, np.ndarray):
-            gamma = np.asarray(self.gamma)
-            return gamma[..., 0], gamma[..., 1]
-        return self._pair("gamma", z)
+        gamma = np.asarray(self.gamma)
+        if self.multi_label and z.shape[-1] not in (1, len(gamma)):
+            raise ValueError(self._wrong_gamma(f"{z.shape[-1]} labels"))
+        if one_a_label:
+            return gamma, gamma
+        if gamma.shape[-1] != 2:
+            raise ValueError(self._wrong_gamma("negatives and positives"))
+        return gamma[..., 0], gamma[..., 1]
+
+    def _wrong_gamma(self, there: str) -> str:
+        return (
+            f"gamma={self.gamma!r} has the shape {np.shape(self.gamma)}, but there are {there}: "
+            "pass one number, or one for each."
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this loss."""

@@ -41,6 +41,9 @@ class PackedObject:
     def __init__(self, value: Any) -> None:
         self.cls = PackedFunction(type(value))
         self.config = value.get_config()
+        self.by_name = None  # how a file names it, if its class is registered
+        if self.cls.registered is not None:
+            self.by_name = keras.saving.serialize_keras_object(value)
 
     def unpack(self) -> Any:
         """Rebuild the object; a stand-in for its class says what is missing, if it is."""

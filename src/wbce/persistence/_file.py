@@ -91,6 +91,8 @@ def _plain(data: Any, where: str, arrays: list[NDArray[Any]]) -> Any:
     if type(data) is np.ndarray and data.dtype.kind in "biuf" and data.dtype.itemsize <= 8:
         arrays.append(data)
         return {KIND: "array", "at": len(arrays) - 1}
+    if type(data) is PackedObject and data.by_name is not None:
+        return _plain({KIND: "keras", "config": data.by_name}, where, arrays)
     if type(data) is PackedFunction:
         named = {"name": data.name, "module": data.module, "registered": data.registered}
         return {KIND: "missing function", **named}
