@@ -48,9 +48,18 @@ def ensemble(n_members):
 
 
 FITS = {
-    "ensemble in two parts": {**ensemble(4), "threshold": "auto"},
+    "ensemble in two parts": {
+        **ensemble(4),
+        "threshold": "auto",
+        "optimizer__learning_rate": 0.1,  # the best epochs come before the kill
+    },
     "ensemble to the end": {**ensemble(3), "early_stopping": False},
-    "mlp": {"model": "mlp", "threshold": "auto", "n_iter_no_change": 4},
+    "mlp": {
+        "model": "mlp",
+        "threshold": "auto",
+        "n_iter_no_change": 4,
+        "optimizer__learning_rate": 0.3,
+    },
     "moving average": {"model": "mlp", "early_stopping": False, "optimizer__use_ema": True},
     "dropout": {"model": dropout, "optimizer__learning_rate": 0.01},
     "schedule": {

@@ -183,7 +183,7 @@ def scaled(layer_scale):
 
 def test_a_file_is_that_of_one_fit_alone(tmp_path, in_haste, monkeypatch):
     other, weight = X.copy(), np.ones(len(X))
-    other[7, 1] = np.nextafter(other[7, 1], 9)
+    other[7, 1] = np.nextafter(other[7, 1], np.float32(9))
     weight[3] = 2
     turned = np.where(np.arange(len(Y)) == 5, 1 - Y, Y)
     fits = [

@@ -141,7 +141,7 @@ def test_members_in_two_threads_go_back_to_the_last_good_epoch(monkeypatch):
 
 def test_a_diverging_partial_fit_leaves_network_and_optimizer():
     for first in ("fit", "partial_fit"):
-        model, twin = (
+        twin, model = (
             getattr(clf(optimizer="adam", class_weight=None, **PLAIN), first)(X, Y) for _ in "ab"
         )
         assert model.stopped_by_ is None
@@ -158,7 +158,13 @@ def test_a_diverging_partial_fit_leaves_network_and_optimizer():
 
 @pytest.mark.parametrize("way", WAYS)
 def test_training_goes_on_after_a_divergence(way):
-    model = clf(**WAYS[way], optimizer="adam", warm_start=True, **breaking(2 * STEPS + 1))
+    def rectified(meta):  # whose gradients become NaN with the weights, and Adam's moments too
+        return keras.Sequential(
+            [keras.Input((3,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(1)]
+        )
+
+    rate = breaking(2 * STEPS + 1)
+    model = clf(**WAYS[way], model=rectified, optimizer="adam", warm_start=True, **rate)
     with pytest.raises(DivergenceError):
         fit(model)
     before = model.predict_proba(X)
