@@ -216,6 +216,8 @@ PARAMETERS = {
     ),
     "empty_labels": ({"empty_labels": np.void(b"12")}, "empty_labels=.*'error' or 'skip'"),
     "optimizer's long double": ({"optimizer__beta_1": np.longdouble("0.5")}, "optimizer__beta_1="),
+    "loss of numbers": ({"loss": np.ones(2)}, "loss=array.*by name, class or instance"),
+    "optimizer of a frame": ({"optimizer": pl.DataFrame({"a": [1]})}, "(?s)optimizer=.*by name"),
     "random_state": ({"random_state": -1}, r"random_state=-1.*0 to 2\*\*32 - 1"),
     "random_state of text": ({"random_state": "0"}, "random_state='0' is not allowed"),
     "warm_start": ({"warm_start": "yes"}, "warm_start='yes'.*True or False"),
