@@ -216,6 +216,8 @@ PARAMETERS = {
     ),
     "empty_labels": ({"empty_labels": np.void(b"12")}, "empty_labels=.*'error' or 'skip'"),
     "optimizer's long double": ({"optimizer__beta_1": np.longdouble("0.5")}, "optimizer__beta_1="),
+    "compilation": ({"compile__jit_compile": {"a": []}}, "compile__jit_compile=.*True, False or"),
+    "optimizer's dict": ({"optimizer__beta_1": {"a": 1}}, "optimizer__beta_1=.*finite number"),
     "loss of numbers": ({"loss": np.ones(2)}, "loss=array.*by name, class or instance"),
     "optimizer of a frame": ({"optimizer": pl.DataFrame({"a": [1]})}, "(?s)optimizer=.*by name"),
     "random_state": ({"random_state": -1}, r"random_state=-1.*0 to 2\*\*32 - 1"),

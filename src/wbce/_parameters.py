@@ -199,8 +199,9 @@ def _check_optimizer_numbers(estimator: Any) -> None:
         if not name.startswith("optimizer__") or name == "optimizer__name":
             continue
         switched_off = value is None and name not in _NEVER_NONE
-        if switched_off or isinstance(value, bool | Mapping) or callable(value):
-            continue  # the last two are flags and schedules
+        schedule = callable(value) or (isinstance(value, Mapping) and "class_name" in value)
+        if switched_off or schedule or isinstance(value, bool):
+            continue
         number = as_numbers(value)
         too_large = isinstance(value, np.longdouble) or (is_whole(value) and abs(value) >= 2**31)
         if number is None or number.shape or too_large or not abs(number) <= _LARGEST:
