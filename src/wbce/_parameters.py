@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import check_random_state
 
+from wbce._backend import keras
 from wbce._numbers import as_numbers, is_number, is_whole
 from wbce._rows import shortened
 from wbce._scikeras import check_routed_arguments
@@ -34,6 +35,8 @@ def check_parameters(estimator: Any) -> None:
         That names the parameter, its value and what is allowed.
     """
     _check_model(estimator.model)
+    _check_kind("loss", estimator.loss, "a loss by name, class or instance, or a function")
+    _check_kind("optimizer", estimator.optimizer, "an optimizer by name, class or instance")
     _check_reduction(estimator._checked_loss())  # which checks its own: gamma, from_logits
     _check_gamma(estimator.gamma)
     _check_label_smoothing(estimator)
@@ -73,6 +76,13 @@ def _check_model(model: Any) -> None:
             f"model={model!r} is not a built-in network; those are {list(BUILT_IN)}.{hint} "
             "Or pass a function that returns a Keras model, or a Keras model."
         )
+
+
+def _check_kind(name: str, value: Any, allowed: str) -> None:
+    """Check what Keras takes as a loss or an optimizer; what else it is, Keras judges."""
+    structures = str | dict | list | tuple | keras.optimizers.Optimizer
+    if value is not None and not isinstance(value, structures) and not callable(value):
+        raise ValueError(f"{name}={shortened(value)} is not allowed: pass {allowed}.")
 
 
 def _check_reduction(loss: Any) -> None:
@@ -189,8 +199,9 @@ def _check_optimizer_numbers(estimator: Any) -> None:
         if not name.startswith("optimizer__") or name == "optimizer__name":
             continue
         switched_off = value is None and name not in _NEVER_NONE
-        if switched_off or isinstance(value, bool | Mapping) or callable(value):
-            continue  # the last two are flags and schedules
+        schedule = callable(value) or (isinstance(value, Mapping) and "class_name" in value)
+        if switched_off or schedule or isinstance(value, bool):
+            continue
         number = as_numbers(value)
         too_large = isinstance(value, np.longdouble) or (is_whole(value) and abs(value) >= 2**31)
         if number is None or number.shape or too_large or not abs(number) <= _LARGEST:

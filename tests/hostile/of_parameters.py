@@ -167,7 +167,7 @@ def each_parameter(given, target, call, accompanied):
         check_predictions(model, X, N)
 
     with unheard():
-        about = (name, *companions, "metric")
+        about = (name, *companions, "metric", "positional argument")
         return ending(act, about=about, estimator=model, inputs=[X, y])
 
 

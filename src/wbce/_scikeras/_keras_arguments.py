@@ -24,7 +24,7 @@ def check_routed_arguments(given: Mapping[str, Any]) -> None:
     ValueError
     """
     for name, value in given.items():
-        bare = name.removeprefix("fit__").removeprefix("predict__")
+        bare = name.removeprefix("fit__").removeprefix("predict__").removeprefix("compile__")
         if bare == "callbacks":
             _check(name, value, lambda v: _are_callbacks(v, or_classes=True), _CALLBACKS)
         elif bare in _ALLOWED and name != "class_weight":
@@ -56,6 +56,10 @@ def _is_count(value: Any) -> bool:
 
 def _is_flag(value: Any) -> bool:
     return isinstance(value, bool | np.bool_)
+
+
+def _is_flag_or_auto(value: Any) -> bool:
+    return _is_flag(value) or (isinstance(value, str) and value == "auto")
 
 
 def _is_verbosity(value: Any) -> bool:
@@ -93,6 +97,8 @@ _ALLOWED = {
     "initial_epoch": (lambda v: is_whole(v) and 0 <= v < _MOST, "a whole number, 0 or more"),
     "verbose": (_is_verbosity, "0, 1, 2 or 'auto'"),
     "shuffle": (_is_flag, "True or False"),
+    "run_eagerly": (_is_flag, "True or False"),
+    "jit_compile": (_is_flag_or_auto, "True, False or 'auto'"),
     "class_weight": (
         _are_weights,
         "a dict of one weight for every class code, as Keras has it; or pass class_weight to the "
