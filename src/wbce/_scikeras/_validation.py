@@ -54,23 +54,7 @@ class Validation(KerasClassifier):
         if not reset and self._is_valid_at_first_sight(X):
             return X
         name = type(self).__name__
-        if issparse(X):
-            raise TypeError(
-                f"Sparse data was passed for X ({type(X).__name__}), but {name} needs a dense "
-                "array. Use X.toarray(), or reduce it first, for instance with TruncatedSVD."
-            )
-        if is_frame(X) and not len(X.columns):
-            raise ValueError(f"Found array with 0 feature(s): X has the shape {X.shape}.")
-        if is_frame(X) and _is_sparse(X):
-            raise TypeError(
-                f"Sparse data was passed for X (a frame of sparse columns), but {name} needs a "
-                "dense one. Use X.sparse.to_dense()."
-            )
-        if np.ma.is_masked(X):
-            raise ValueError(
-                "X has masked values, which would count as what is under the mask. Fill them, for "
-                "instance X.filled(np.nan) for the built-in networks, which take missing values."
-            )
+        _refuse_what_is_no_table(X, name)
         n_dimensions = getattr(X, "ndim", 2)
         if not reset and n_dimensions > 1 and n_dimensions != len(self.X_shape_):
             raise ValueError(
@@ -234,6 +218,27 @@ class Validation(KerasClassifier):
         if type(encoder) is FunctionTransformer and encoder.func is None:
             return X
         return encoder.transform(X)
+
+
+def _refuse_what_is_no_table(X: Any, name: str) -> None:
+    """Refuse what scikit-learn would refuse without saying what to do, or read wrongly."""
+    if issparse(X):
+        raise TypeError(
+            f"Sparse data was passed for X ({type(X).__name__}), but {name} needs a dense "
+            "array. Use X.toarray(), or reduce it first, for instance with TruncatedSVD."
+        )
+    if is_frame(X) and not len(X.columns):
+        raise ValueError(f"Found array with 0 feature(s): X has the shape {X.shape}.")
+    if is_frame(X) and _is_sparse(X):
+        raise TypeError(
+            f"Sparse data was passed for X (a frame of sparse columns), but {name} needs a "
+            "dense one. Use X.sparse.to_dense()."
+        )
+    if np.ma.is_masked(X):
+        raise ValueError(
+            "X has masked values, which would count as what is under the mask. Fill them, for "
+            "instance X.filled(np.nan) for the built-in networks, which take missing values."
+        )
 
 
 def _is_sparse(X: Any) -> bool:
