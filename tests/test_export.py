@@ -270,6 +270,18 @@ def test_other_networks_go_through_tf2onnx(activation, cancer):
     assert_agrees(pipeline[-1], X, *run(to_onnx(pipeline[-1]), {"X": X}))
 
 
+def test_tf2onnx_leaves_tensorflow_as_loud_as_it_was(cancer, monkeypatch):
+    estimator, logger = clf(wide_and_deep).fit(*cancer), tf.get_logger()
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    monkeypatch.setattr(logger, "level", 17)
+    to_onnx(estimator)
+    assert "TF_CPP_MIN_LOG_LEVEL" not in os.environ
+    assert logger.level == 17
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "1")
+    to_onnx(estimator)
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "1"
+
+
 def test_what_tf2onnx_cannot_do_is_named(cancer):
     X, y = cancer
     estimator = clf(wide_and_deep, model__activation=lambda x: tf.math.digamma(1 + x * x))

@@ -1,7 +1,8 @@
-"""TensorFlow's start-up messages kept out of the user's terminal."""
+"""TensorFlow's messages: kept out of the user's terminal, and as loud as the user has them."""
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -49,3 +50,16 @@ def quiet_start() -> Iterator[None]:
             for line in held:
                 if not _NOISE.match(line):
                     os.write(2, line)
+
+
+@contextmanager
+def loudness_kept(logger: logging.Logger) -> Iterator[None]:
+    """Take back what is changed meanwhile about how much TensorFlow says, here and in children."""
+    level, wish = logger.level, os.environ.get("TF_CPP_MIN_LOG_LEVEL")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
+        if wish is not None:
+            os.environ["TF_CPP_MIN_LOG_LEVEL"] = wish

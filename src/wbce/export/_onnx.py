@@ -9,6 +9,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from wbce._backend import tf
+from wbce._quiet import loudness_kept
 from wbce.export._graph import DOUBLE, FLOAT, INT32, INT64, Graph, Value
 from wbce.export._inputs import Categories, Inputs, inputs_of
 from wbce.export._maps import AfterLogits, after_logits
@@ -95,6 +96,11 @@ def _logits(graph: Graph, estimator: Any, takes: Inputs, rows: Value) -> tuple[V
 
 
 def _by_tf2onnx(logits: Logits, spec: tf.TensorSpec, opset: int) -> onnx.ModelProto:
+    with loudness_kept(tf.get_logger()):  # tf2onnx sets both at its import and at every use
+        return _from_function(logits, spec, opset)
+
+
+def _from_function(logits: Logits, spec: tf.TensorSpec, opset: int) -> onnx.ModelProto:
     try:
         import tf2onnx
     except ImportError as error:
