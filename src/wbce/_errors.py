@@ -6,6 +6,29 @@ import math
 from typing import Any
 
 
+class BlockError(ValueError):
+    """A block of a stream cannot be used.
+
+    Parameters
+    ----------
+    block : str
+        Where it is: a file and row group, rows, a batch, a partition.
+    reason : str
+
+    Attributes
+    ----------
+    block, reason
+        As passed.
+    """
+
+    def __init__(self, block: str, reason: str) -> None:
+        self.block, self.reason = block, reason
+        super().__init__(f"In {block}: {reason.rstrip('.')}.")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.block, self.reason)
+
+
 class DivergenceError(ValueError):
     """The training loss is no longer a number, or the weights are of no use.
 

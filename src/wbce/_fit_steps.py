@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wbce import weights
-from wbce._judging_steps import JudgingSteps
 from wbce._rows import Everything, Judged, Rows, check_classes, check_groups, check_sample_weight
+from wbce._stream_steps import StreamSteps
 from wbce._warnings import ClassWeightWarning, warn_once
 from wbce.decisions import average_precision
 from wbce.inference import HeldOutLogits
 from wbce.losses import BatchLoss, DeferredReweighting, OwnLoss, check_cost_matrix
 from wbce.losses._posterior import label_log_loss, less_confident, log_loss, two_columns
 from wbce.networks import InputColumns
+from wbce.streams import StreamRows
 from wbce.training import (
     CheckpointWish,
     Ended,
@@ -31,7 +32,7 @@ from wbce.training import (
 _OVERCONFIDENCE = 0.2
 
 
-class FitSteps(JudgingSteps):
+class FitSteps(StreamSteps):
     """What `fit` and `partial_fit` do, step by step."""
 
     checkpoint: Any
@@ -232,7 +233,7 @@ class FitSteps(JudgingSteps):
         for layer in network.layers if self._built_in() is not None else []:
             if isinstance(layer, InputColumns):
                 X = self._encode(train.X)
-                layer.fit(X.reshape(len(X), -1), train.sample_weight)
+                layer.fit(X.reshape(len(X), -1), train.sample_weight, self._surveyed_moments())
 
     def _train(
         self,
@@ -262,11 +263,15 @@ class FitSteps(JudgingSteps):
         passed_callbacks = arguments.pop("callbacks", None)
         initial_epoch = arguments.pop("initial_epoch", initial_epoch)
         batch_size = self._pop_fit_argument("batch_size", arguments)
-        arguments["batch_size"] = batch_size_for(len(train), batch_size)
+        arguments["batch_size"] = batch_size_for(train.n_rows, batch_size)
         out_of_member = judge is not None and judge.held_out is not None
         if judge is not None and not out_of_member and self._keras_validates(passed_callbacks):
             arguments["validation_data"] = self._encoded(judge, judge.sample_weight)
         X, y, row_weights = self._encoded(train, self._training_weights(train))
+        pools = None
+        if isinstance(train, StreamRows):
+            row_weights = train.sample_weight
+            pools = self._pools(train, (X, y, row_weights), arguments["batch_size"])
         logits = None
         if judge is not None and self._posterior is not None:
             logits = self._judging_logits(judge)
@@ -286,7 +291,8 @@ class FitSteps(JudgingSteps):
                 seed=seed,
                 keep_state=self._keeps_optimizer,
                 rows_of_members=train.trained_on(),
-                checkpoint=None if in_parts else self._checkpoint_wish(judge),
+                checkpoint=None if in_parts else self._checkpoint_wish(train, judge),
+                pools=pools,
                 epochs=initial_epoch + (last_epoch or epochs),
                 initial_epoch=initial_epoch,
                 validation_split=0.0,
@@ -308,7 +314,7 @@ class FitSteps(JudgingSteps):
             self.validation_score_ = self._validation_scores(judge, logits())["val_log_loss"]
         return self._with_those_of_folds(ended.keeping(self.best_epoch_))
 
-    def _checkpoint_wish(self, judge: Rows | None) -> CheckpointWish | None:
+    def _checkpoint_wish(self, train: Rows, judge: Rows | None) -> CheckpointWish | None:
         if self.checkpoint is None:
             return None
         parameters = {
@@ -318,6 +324,8 @@ class FitSteps(JudgingSteps):
         }
         judging = judge and [judge.X, judge.codes, judge.y, judge.sample_weight, judge.held_out]
         depends_on = [parameters, judging, self.class_weight_]
+        if isinstance(train, StreamRows):
+            depends_on += train.identity
         return CheckpointWish(self.checkpoint, depends_on, stays=self._left_checkpoints is not None)
 
     def _with_those_of_folds(self, ended: Ended) -> Ended:

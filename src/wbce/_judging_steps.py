@@ -20,6 +20,7 @@ from wbce.decisions import check_both_classes
 from wbce.inference import HeldOutLogits
 from wbce.losses import BatchLoss
 from wbce.networks import N_MEMBERS, members_of
+from wbce.streams import StreamRows
 
 PassedRows = tuple[Any, Any, Any]
 
@@ -99,6 +100,8 @@ class JudgingSteps(DecisionSteps):
         Out of fold all rows train, and with them comes what the folds' networks say, and when to
         stop; but a network that must be calibrated keeps rows for it.
         """
+        if isinstance(rows, StreamRows):
+            return (*self._split(rows, passed, validation_split, seed, None), None, None)
         if passed is None:
             held_out = self._held_out_by_members(rows, validation_split, seed, arguments)
             if held_out is not None:
@@ -154,13 +157,15 @@ class JudgingSteps(DecisionSteps):
             for why in (name for name, wanted in demanded.items() if wanted):
                 raise ValueError(self._too_few_rows(why, validation_split, rows, counted, held))
             return rows, None
-        return rows.take(kept), rows.take(held)
+        return rows.divided(kept, held)
 
     def _stops_early(self) -> bool | None:
         """What `early_stopping` wants; None for "auto"."""
         return None if isinstance(self.early_stopping, str) else bool(self.early_stopping)
 
     def _hold_out(self, rows: Rows, validation_split: Any, seed: int) -> validation.Split:
+        if isinstance(rows, StreamRows):
+            return rows.hold_out(validation_split)
         n_classes = 1 if rows.codes is None else len(self.classes_)
         return validation.hold_out(
             validation_split, rows.X, rows.codes, n_classes, rows.groups, seed, rows.everything
@@ -196,7 +201,7 @@ class JudgingSteps(DecisionSteps):
         if judge is None or among is None or self._posterior is None:
             return None
         z = self._judging_logits(judge)()
-        return Judged(judge.codes, judge.sample_weight, len(among), z)
+        return Judged(judge.codes, judge.sample_weight, among.n_rows, z)
 
     def _judging_logits(self, judge: Rows) -> HeldOutLogits | Callable[[], NDArray[np.float64]]:
         """What gives the logits of rows that judge, by networks that were not trained on them."""

@@ -63,6 +63,11 @@ class Rows:
     def __len__(self) -> int:
         return len(self.sample_weight)
 
+    @property
+    def n_rows(self) -> int:
+        """How many rows these are, or stand for."""
+        return len(self)
+
     def trained_on(self) -> list[NDArray[np.intp]] | None:
         """For every member of the network which of the rows it trains on; None is all."""
         if self.held_out is None:
@@ -75,6 +80,10 @@ class Rows:
         codes = None if self.codes is None else self.codes[index]
         groups = None if self.groups is None else self.groups[index]
         return Rows(self.X[index], self.y[index], codes, self.sample_weight[index], groups)
+
+    def divided(self, train: NDArray[np.intp], held: NDArray[np.intp]) -> tuple[Rows, Rows]:
+        """Those that train, and those that judge."""
+        return self.take(train), self.take(held)
 
 
 @dataclass(frozen=True)

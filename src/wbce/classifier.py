@@ -17,6 +17,7 @@ from wbce._warnings import warn_of_accuracy
 from wbce.inference import LogitFunction, checked_chain
 from wbce.losses._posterior import refuse_nan, two_columns
 from wbce.prior import estimate_prior
+from wbce.streams import stream_of
 from wbce.training import batch_size_for, check_folder, seeded
 from wbce.validation import check_validation_split
 
@@ -301,9 +302,9 @@ class WeightedKerasClassifier(FitSteps):
 
     def fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
@@ -360,7 +361,12 @@ class WeightedKerasClassifier(FitSteps):
             if not going_on:
                 self._forget()
 
-            rows = self._fit_rows(X, y, sample_weight, groups, reset=not going_on)
+            stream = stream_of(X, y, sample_weight)
+            if stream is None:
+                rows = self._fit_rows(X, y, sample_weight, groups, reset=not going_on)
+            else:
+                self._check_stream_suffices(validation_split, groups)
+                rows = self._surveyed(stream, seed, reset=not going_on)
             self._find_positive(rows)
             self._check_decisions()
             self._skip_empty_labels(rows)
@@ -390,6 +396,7 @@ class WeightedKerasClassifier(FitSteps):
                 held_back = self._judged(judge, among=rows if passed is None else judge)
                 self._calibrate(held_back)
                 self._choose_threshold(judged or held_back)
+            self.__dict__.pop("_survey", None)
         trained.end()
         return self
 
@@ -624,6 +631,10 @@ class WeightedKerasClassifier(FitSteps):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_labels)
         """
+        said = {"prior": prior, "cost_matrix": cost_matrix, **predict_arguments}
+        of_blocks = self._said_of_blocks("predict", X, said)
+        if of_blocks is not None:
+            return of_blocks
         self._check_fitted()
         if self._posterior is None:
             outputs = self._keras_outputs(X, predict_arguments)
@@ -655,6 +666,9 @@ class WeightedKerasClassifier(FitSteps):
             In the order of ``classes_``; (n_samples, n_labels) for several labels a row. With
             ``calibrate=False`` the network's own output.
         """
+        of_blocks = self._said_of_blocks("predict_proba", X, {"prior": prior, **predict_arguments})
+        if of_blocks is not None:
+            return of_blocks
         self._check_fitted()
         if self._posterior is None:
             outputs = self._keras_outputs(X, predict_arguments)
@@ -687,6 +701,11 @@ class WeightedKerasClassifier(FitSteps):
         -------
         ndarray of shape (n_samples, n_classes)
         """
+        of_blocks = self._said_of_blocks(
+            "predict_log_proba", X, {"prior": prior, **predict_arguments}
+        )
+        if of_blocks is not None:
+            return of_blocks
         self._check_fitted()
         if self._posterior is None:
             return np.log(self.predict_proba(X, **predict_arguments))
@@ -721,6 +740,10 @@ class WeightedKerasClassifier(FitSteps):
             expected costs, less than zero. With a ``cost_matrix`` passed here, and two classes,
             not log-odds, but what calling the row ``classes_[1]`` is expected to save.
         """
+        said = {"prior": prior, "cost_matrix": cost_matrix, **predict_arguments}
+        of_blocks = self._said_of_blocks("decision_function", X, said)
+        if of_blocks is not None:
+            return of_blocks
         self._check_fitted()
         if self._posterior is None:
             raise ValueError(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime
 import numbers
 import sys
+from collections import Counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.preprocessing import OrdinalEncoder
 
 from wbce._storable import storable
 from wbce._warnings import CategoryWarning, warn_once
@@ -17,6 +17,7 @@ from wbce._warnings import CategoryWarning, warn_once
 MAX_CATEGORIES = 256
 """The last of so many categories of a column is all rarer ones together."""
 
+_MOST_VALUES = 2**20
 _ENOUGH_TO_TELL = 10  # values, none of them a category of the fit, to say that something is wrong
 
 _CATEGORICAL = (
@@ -38,9 +39,71 @@ def has_objects(X: Any) -> bool:
     return is_frame(X) and any(str(dtype).lower() == "object" for dtype in X.dtypes)
 
 
+class CategoryCounts:
+    """How often each category comes, in frames that come one after the other.
+
+    Attributes
+    ----------
+    names : list
+        Of all columns.
+    of : dict
+        By name of a column with categories, counts by category.
+    """
+
+    def __init__(self) -> None:
+        self.names: list[Any] = []
+        self.of: dict[Any, dict[Any, int]] = {}
+        self._numeric: set[Any] = set()
+
+    def add(self, X: Any) -> CategoryCounts:
+        """Count the categories of a frame.
+
+        Raises
+        ------
+        ValueError
+            If the columns are not those of the frames before, or have other kinds of values.
+        """
+        names = list(X.columns)
+        if self.names and names != self.names:
+            raise ValueError(f"X has the columns {names}, and the rows before {self.names}")
+        self.names = names
+        for i, name in enumerate(names):
+            values = _categories(_column(X, i), name)
+            if values is None:
+                if name in self.of and not _is_all_missing(_column(X, i)):
+                    raise ValueError(
+                        f"column {name!r} of X has numbers, and categories in the rows before"
+                    )
+                if name not in self.of and not _is_all_missing(_column(X, i)):
+                    self._numeric.add(name)
+                continue
+            if name in self._numeric:
+                raise ValueError(
+                    f"column {name!r} of X has categories, and numbers in the rows before"
+                )
+            counts = self.of.setdefault(name, {})
+            try:
+                for value, n in Counter(v for v in values if not _is_nan(v)).items():
+                    counts[value] = counts.get(value, 0) + n
+            except TypeError as error:  # lists and the like
+                kinds = sorted({type(v).__name__ for v in values if not _is_nan(v)})
+                raise ValueError(
+                    f"Column {name!r} of X has values of the types {kinds}, which cannot be told "
+                    "apart and sorted as categories. Make them all strings, or all numbers."
+                ) from error
+            if len(counts) > _MOST_VALUES:
+                raise ValueError(
+                    f"Column {name!r} of X has more than {_MOST_VALUES} different values: such as "
+                    "names or numbers of single rows, of which nothing can be learned. Drop it."
+                )
+        return self
+
+
 @storable("frame columns")
 class FrameColumns:
     """Which columns of a frame are categories, and their numbers.
+
+    Of one frame, or of the counts of several.
 
     Columns of type category, string or boolean, and of objects that are not all numbers, are
     categories. A missing value, and a category that was not there at the fit, become NaN;
@@ -62,12 +125,11 @@ class FrameColumns:
     """
 
     def __init__(self, X: Any) -> None:
-        self.names = list(X.columns)
-        self._codes: dict[Any, dict[Any, int]] = {}  # by column, of every category
-        for i, name in enumerate(self.names):
-            values = _categories(_column(X, i), name)
-            if values is not None:
-                self._codes[name] = _codes_of(values, name)
+        counts = X if isinstance(X, CategoryCounts) else CategoryCounts().add(X)
+        self.names = counts.names
+        self._codes: dict[Any, dict[Any, int]] = {  # by column, of every category
+            name: _codes_of(counts.of[name], name) for name in self.names if name in counts.of
+        }
         self.categorical = list(self._codes)
         if self.categorical and len(set(self.names)) < len(self.names):
             twice = sorted({n for n in self.names if self.names.count(n) > 1}, key=str)
@@ -144,22 +206,23 @@ def _n_of(codes: dict[Any, int]) -> int:
     return 1 + max(codes.values(), default=-1)
 
 
-def _codes_of(values: NDArray[Any], name: Any) -> dict[Any, int]:
+def _codes_of(counts: dict[Any, int], name: Any) -> dict[Any, int]:
     """The code of every category of a column, in their order; rare ones share the last."""
-    encoder = OrdinalEncoder(
-        handle_unknown="use_encoded_value", unknown_value=np.nan, max_categories=MAX_CATEGORIES
-    )
     try:
-        encoder.fit(values[:, np.newaxis])
+        categories = sorted(counts)
     except TypeError as error:
-        kinds = sorted({type(v).__name__ for v in values if not _is_nan(v)})
+        kinds = sorted({type(value).__name__ for value in counts})
         raise ValueError(
             f"Column {name!r} of X has values of the types {kinds}, which cannot be told apart "
             "and sorted as categories. Make them all strings, or all numbers."
         ) from error
-    categories = np.array([c for c in encoder.categories_[0] if not _is_nan(c)], dtype=object)
-    codes = encoder.transform(categories[:, np.newaxis])[:, 0] if len(categories) else ()
-    return {category: int(code) for category, code in zip(categories, codes, strict=True)}
+    rare: set[Any] = set()
+    if len(categories) > MAX_CATEGORIES:
+        by_count = sorted(categories, key=counts.__getitem__)
+        rare = set(by_count[: len(by_count) - MAX_CATEGORIES + 1])
+    codes = {category: i for i, category in enumerate(c for c in categories if c not in rare)}
+    last = len(codes)
+    return {category: codes.get(category, last) for category in categories}
 
 
 def _code(known: dict[Any, int], value: Any) -> float:
@@ -206,6 +269,11 @@ def _categories(column: Any, name: Any) -> NDArray[Any] | None:
     if any(isinstance(v, datetime.date | datetime.timedelta) for v in values):
         _refuse_dates("date", name)
     return None if all(isinstance(v, numbers.Number) for v in values) else values
+
+
+def _is_all_missing(column: Any) -> bool:
+    """Whether a column of objects has no value yet that would say what they are."""
+    return str(column.dtype).lower() == "object" and all(_is_nan(v) for v in _values(column))
 
 
 def _values(column: Any) -> NDArray[Any]:

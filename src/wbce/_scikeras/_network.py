@@ -19,6 +19,7 @@ from wbce.losses import OwnLoss, loss_on_logits, resolve_loss
 from wbce.losses._keras import keras_loss_class, takes_one_hot
 from wbce.networks import BUILT_IN, OffsetRemover
 from wbce.persistence import copy_network
+from wbce.streams import Pools
 from wbce.tracing import check_threads, repeated_names
 from wbce.training import (
     CheckpointWish,
@@ -285,6 +286,7 @@ class Network(KerasClassifier):
         keep_state: bool,
         rows_of_members: Any = None,
         checkpoint: CheckpointWish | None = None,
+        pools: Pools | None = None,
         **arguments: Any,
     ) -> Ended:
         """Train the network, by one compiled function or, for what only it can do, Keras' ``fit``.
@@ -309,6 +311,11 @@ class Network(KerasClassifier):
                     f"own fit cannot do, and it is needed for this: {reason}. Pass X_val and "
                     'y_val, early_stopping=False, or model="mlp".'
                 )
+            if reason is not None and pools is not None:
+                raise ValueError(
+                    "X is a stream, which Keras' own fit would hold in memory, and it is needed "
+                    f"for this: {reason}. Do without that, or pass rows in memory."
+                )
             if reason is not None and checkpoint is not None:
                 raise ValueError(
                     f"checkpoint={os.fspath(checkpoint.folder)!r} goes on exactly where a fit was, "
@@ -318,7 +325,7 @@ class Network(KerasClassifier):
             if reason is not None:
                 return self._fit_by_keras(X, y, arguments)
             training = NetworkTraining(
-                network, X, y, arguments, keep_state, rows_of_members, checkpoint
+                network, X, y, arguments, keep_state, rows_of_members, checkpoint, pools
             )
         with seeded(seed) if training.runs_users_code else nullcontext():
             ended = training.run(seed)

@@ -18,6 +18,7 @@ from sklearn.utils.validation import validate_data
 from wbce._backend import ClassifierLabelEncoder, KerasClassifier, keras
 from wbce._rows import as_labels
 from wbce.columns import FrameColumns, has_objects, is_frame
+from wbce.streams import Survey
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -29,6 +30,7 @@ class Validation(KerasClassifier):
     X_dtype_: np.dtype[Any]
     _frame_columns: FrameColumns | None  # of the built-in networks
     _told_categories: list[int] | None = None  # where X is what such a frame was turned into
+    _survey: Survey | None = None  # of a stream, while X is some of its rows
     _built_in: Callable[[], str | None]
 
     def _validate_data(
@@ -121,6 +123,8 @@ class Validation(KerasClassifier):
         """A frame whose categories are numbers; arrays as they are."""
         if reset:
             self._frame_columns = FrameColumns(X) if is_frame(X) else None
+            if self._survey is not None:
+                self._frame_columns = self._survey.columns
         columns = getattr(self, "_frame_columns", None)
         if columns is None or not (columns.categorical or has_objects(X)):
             return X
@@ -138,6 +142,8 @@ class Validation(KerasClassifier):
         n_categories = self._told_categories or [0] * rows.shape[1]
         if self._frame_columns is not None:
             n_categories = self._frame_columns.n_categories
+        if self._survey is not None:
+            return n_categories, self._survey.has_missing(rows)
         return n_categories, np.isnan(rows).any(axis=0).tolist()
 
     def _is_valid_at_first_sight(self, X: Any) -> bool:

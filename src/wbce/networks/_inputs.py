@@ -149,8 +149,16 @@ class InputColumns(keras.layers.Layer):
         names = ("n_categories", "may_miss", "n_knots")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
-    def fit(self, X: NDArray[Any], sample_weight: Float64) -> None:
-        """Take mean, standard deviation and ranks of the numbers from rows, weighted."""
+    def fit(
+        self,
+        X: NDArray[Any],
+        sample_weight: Float64,
+        moments: tuple[Float64, Float64] | None = None,
+    ) -> None:
+        """Take mean, standard deviation and ranks of the numbers from rows, weighted.
+
+        Mean and deviation may be those of more rows, of all columns.
+        """
         X = np.asarray(X, dtype=np.float64)[:, self.numbers]
         known = ~np.isnan(X)
         weight = known * sample_weight[:, np.newaxis]
@@ -158,6 +166,8 @@ class InputColumns(keras.layers.Layer):
         X = np.where(known, X, 0.0)
         mean = (weight * X).sum(axis=0) / total
         deviation = np.sqrt((weight * (X - mean) ** 2).sum(axis=0) / total)
+        if moments is not None:
+            mean, deviation = (of_all[self.numbers] for of_all in moments)
         # What is left of a constant column after rounding is not variation.
         constant = deviation <= 1e-7 * np.abs(mean) + np.finfo(np.float32).tiny
         self.mean.assign(mean)

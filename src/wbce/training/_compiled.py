@@ -51,6 +51,8 @@ class CompiledTraining:
     keep_state : bool
         Whether the optimizer's variables must be Keras' own while the training goes on. If not,
         those of a fresh optimizer are lighter ones, see :meth:`finish`.
+    n_rows : int, optional
+        How many there will be, where `X` is some of them, and others are taken later.
 
     Attributes
     ----------
@@ -66,8 +68,12 @@ class CompiledTraining:
         sample_weight: NDArray[np.floating] | None,
         batch_size: int,
         keep_state: bool,
+        n_rows: int | None = None,
     ) -> None:
-        X, first = columns_made_once(network, X)
+        first = None
+        if n_rows is None:
+            X, first = columns_made_once(network, X)
+        self._network = network
         self._rows = _row_tensors(network, X, y, sample_weight)
         self._batch_size = batch_size * members_of(network)
         optimizer = network.optimizer
@@ -77,7 +83,7 @@ class CompiledTraining:
         parts = [architecture(network), loss_key(network.loss), optimizer_key(optimizer)]
         self.is_private = None in parts
         # Code of the user's may hold state, or draw random numbers.
-        self._n_parts = 1 if self.is_private else n_parts_of(network, len(X))
+        self._n_parts = 1 if self.is_private else n_parts_of(network, n_rows or len(X))
         # A loss of the user's may take no weights at all.
         weighted = sample_weight is not None or parts[1] is not None
         key = None
@@ -117,6 +123,12 @@ class CompiledTraining:
         self._everything = list({id(variable): variable for variable in everything}.values())
         self._described = [*map(repr, parts), one_thread, weighted, self._n_parts, first is None]
 
+    def take(
+        self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.floating] | None
+    ) -> None:
+        """Train on other rows from now on."""
+        self._rows = _row_tensors(self._network, X, y, sample_weight)
+
     def identity(self) -> list[Any]:
         """All that a step depends on but the rows, for a `digest`.
 
@@ -138,7 +150,7 @@ class CompiledTraining:
         for variable, value in zip(self._everything, state, strict=True):
             variable.assign(value)
 
-    def run(self, order: NDArray[np.int32]) -> NDArray[np.float32]:
+    def run(self, order: NDArray[np.integer]) -> NDArray[np.float32]:
         """Train for some epochs.
 
         Parameters

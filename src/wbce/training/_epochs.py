@@ -16,6 +16,7 @@ from wbce._errors import DivergenceError
 from wbce._storable import storable
 from wbce.losses import DeferredReweighting
 from wbce.networks import members_of
+from wbce.streams import Pools
 from wbce.tracing import resource_variables, tensors_of
 from wbce.training._callbacks import MemberScores, ValidationScore
 from wbce.training._checkpoint import Checkpoint, CheckpointWish, Progress, as_arrays
@@ -30,6 +31,7 @@ from wbce.training._faults import (
 )
 from wbce.training._interrupts import Interrupts
 from wbce.training._order import RowOrder
+from wbce.training._streamed import PoolOrder, StreamedTraining
 
 # Epochs that nobody looks at run together, as long as their row numbers fit into 16 MiB.
 _ROW_NUMBERS_AT_ONCE = 2**22
@@ -144,6 +146,8 @@ class NetworkTraining:
     rows_of_members : list of ndarray of int, optional
         Which rows each member of the network trains on; None is all.
     checkpoint : CheckpointWish, optional
+    pools : Pools, optional
+        The rows to train on, where `X` and `y` are some of them.
 
     Attributes
     ----------
@@ -163,6 +167,7 @@ class NetworkTraining:
         keep_state: bool,
         rows_of_members: list[NDArray[np.integer]] | None = None,
         checkpoint: CheckpointWish | None = None,
+        pools: Pools | None = None,
     ) -> None:
         self.network = network
         self._wish, self._rows = checkpoint, (X, y)
@@ -170,13 +175,19 @@ class NetworkTraining:
         self._callbacks = arguments.get("callbacks") or []
         self._rows_of_members = rows_of_members or [np.arange(len(X))] * members_of(network)
         batch_size = arguments["batch_size"]
-        self._n_steps = -(-max(map(len, self._rows_of_members)) // batch_size)  # an epoch
+        n_rows = pools.n_rows if pools else max(map(len, self._rows_of_members))
+        self._n_steps = -(-n_rows // batch_size)  # an epoch
         callbacks_are_ours = all(type(c) in _OURS for c in self._callbacks)
         keep_state = keep_state or not callbacks_are_ours  # others may look at the optimizer
         self.slots: Slots | None = None
-        self._training = CompiledTraining(
-            network, X, y, arguments.get("sample_weight"), batch_size, keep_state
-        )
+        row_weights, self._shuffle = arguments.get("sample_weight"), arguments.get("shuffle", True)
+        self._training: CompiledTraining
+        if pools is None:
+            self._training = CompiledTraining(network, X, y, row_weights, batch_size, keep_state)
+        else:
+            self._training = StreamedTraining(
+                network, pools, (X, y, row_weights), batch_size, keep_state, self._shuffle
+            )
         self.runs_users_code = self._training.is_private or not callbacks_are_ours
         self._sound = SoundWeights(
             network, lambda variables: [*map(np.asarray, tensors_of(resource_variables(variables)))]
@@ -220,15 +231,15 @@ class NetworkTraining:
             steps=self._n_steps,
             model=network,
         )
-        order = RowOrder(
-            self._rows_of_members, arguments["batch_size"], arguments.get("shuffle", True), seed
-        )
+        order = self._order(seed)
         together = self._epochs_together(verbose)
         checkpoint = self._checkpoint(seed)
         network.stop_training = False
         logs: list[tuple[int, dict[str, float]]] = []  # of all epochs that were run to their end
         fault: BaseException | None = None
         with Interrupts() as interrupts:
+            if isinstance(self._training, StreamedTraining):
+                self._training.between_pools = interrupts.check
             try:
                 callbacks.on_train_begin()
                 if checkpoint is not None:
@@ -279,7 +290,7 @@ class NetworkTraining:
         return Ended(network.history.history, fault, (checkpoint,) if checkpoint else ())
 
     def _train(
-        self, orders: NDArray[np.int32], goes_back_to_before: bool
+        self, orders: NDArray[np.integer], goes_back_to_before: bool
     ) -> tuple[list[float], float | None]:
         """Train some epochs; if one breaks the network only those before it.
 
@@ -313,6 +324,11 @@ class NetworkTraining:
                 return good, broken
         return good, None
 
+    def _order(self, seed: int) -> RowOrder | PoolOrder:
+        if isinstance(self._training, StreamedTraining):
+            return PoolOrder(seed)
+        return RowOrder(self._rows_of_members, self._arguments["batch_size"], self._shuffle, seed)
+
     def _checkpoint(self, seed: int) -> Checkpoint | None:
         """The file for exactly this training; None if there is to be none."""
         wish = self._wish
@@ -342,7 +358,7 @@ class NetworkTraining:
         )
         return Checkpoint(wish.folder, name, wish.stays)
 
-    def _write(self, checkpoint: Checkpoint, order: RowOrder, n_epochs: int) -> None:
+    def _write(self, checkpoint: Checkpoint, order: RowOrder | PoolOrder, n_epochs: int) -> None:
         generator, rows = order.state()
         arrays = {"variables": as_arrays(self._training.state()), "rows": rows}
         arrays.update((f"scores {i}", scorer.state()) for i, scorer in enumerate(self._scorers()))
@@ -350,7 +366,7 @@ class NetworkTraining:
         history = self.network.history.history
         checkpoint.write(Progress(n_epochs, history, stops, generator, arrays))
 
-    def _resume(self, checkpoint: Checkpoint, order: RowOrder) -> int:
+    def _resume(self, checkpoint: Checkpoint, order: RowOrder | PoolOrder) -> int:
         """Go to where the training was written; how many epochs that are."""
         found = checkpoint.read()
         if found is None:
@@ -371,7 +387,8 @@ class NetworkTraining:
         return any(scorer.keeps_weights for scorer in self._scorers())
 
     def _epochs_together(self, verbose: Any) -> int:
-        if verbose != 0 or self._callbacks or self._validation_loss is not None:
+        streamed = isinstance(self._training, StreamedTraining)
+        if verbose != 0 or self._callbacks or self._validation_loss is not None or streamed:
             return 1
         n_rows = sum(len(rows) for rows in self._rows_of_members)
         limits = (

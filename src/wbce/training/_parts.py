@@ -124,8 +124,8 @@ def joined(shares: Sequence[Any]) -> Any:
 
 
 def orders_of_parts(
-    order: NDArray[np.int32], batch_size: int, n_parts: int
-) -> list[NDArray[np.int32]]:
+    order: NDArray[np.integer], batch_size: int, n_parts: int
+) -> list[NDArray[np.integer]]:
     """Divide each step's rows, which are those of member after member, among parts.
 
     Parameters

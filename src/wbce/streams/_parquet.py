@@ -1,0 +1,150 @@
+"""Folders and files of Parquet, by pyarrow."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from wbce._errors import BlockError
+from wbce.streams._stream import PartedStream, reading
+
+_ROWS_AT_ONCE = 2**15
+_BUFFER = 2**20
+
+
+def is_dataset(X: Any) -> bool:
+    """Whether X is a path, or a dataset of pyarrow."""
+    dataset = getattr(sys.modules.get("pyarrow.dataset"), "Dataset", None)
+    return isinstance(X, str | os.PathLike) or (dataset is not None and isinstance(X, dataset))
+
+
+class ParquetStream(PartedStream):
+    """The row groups of a dataset, as frames.
+
+    Parameters
+    ----------
+    source : path or pyarrow.dataset.Dataset
+    y : str or None
+        The column of labels; None for none.
+    sample_weight : str, optional
+        The column of weights.
+    columns : list of str, optional
+        All that are read, where they are there.
+    """
+
+    read_at_once = 4  # files are often sorted
+
+    def __init__(self, source: Any, y: Any, sample_weight: Any = None, columns: Any = None) -> None:
+        self._dataset = _opened(source)
+        names = self._dataset.schema.names
+        for role, name in (("y", y), ("sample_weight", sample_weight)):
+            if name is not None and (not isinstance(name, str) or name not in names):
+                raise ValueError(
+                    f"{role}={name!r} is no column of the Parquet data: pass the name of one, of "
+                    f"{names}."
+                )
+        self._y, self._weight = y, sample_weight
+        self._columns = None if columns is None else [n for n in columns if n in names]
+        self._parts = [part for file in self._dataset.get_fragments() for part in self._of(file)]
+        if not self._parts:
+            raise ValueError(f"There are no rows in {source!r}: it has no file that can be read.")
+
+    def _of(self, file: Any) -> list[tuple[str, Any]]:
+        """A file's row groups."""
+        name = getattr(file, "path", "") or "the dataset"
+        with reading(name):
+            expected, found = self._dataset.schema, file.physical_schema
+            for field in expected:
+                if field.name in found.names and found.field(field.name).type != field.type:
+                    raise BlockError(
+                        name,
+                        f"column {field.name!r} is {found.field(field.name).type} here and "
+                        f"{field.type} elsewhere. Write the files with one schema",
+                    )
+            in_the_path = _partition_columns(file)
+            other = set(found.names) ^ {n for n in expected.names if n not in in_the_path}
+            if other:
+                raise BlockError(
+                    name,
+                    f"its columns are not those of the other files: {sorted(other)} are here or "
+                    "there alone. Write the files with one schema",
+                )
+            groups = getattr(file, "row_groups", None)
+            if groups is None:
+                return [(name, file)]
+            return [
+                (f"{name}, row group {group.id}", file.subset(row_group_ids=[group.id]))
+                for group in groups
+                if group.num_rows
+            ]
+
+    @property
+    def n_parts(self) -> int:
+        """How many row groups there are."""
+        return len(self._parts)
+
+    def where(self, part: int) -> str:
+        """The file and the row group."""
+        return self._parts[part][0]
+
+    def read(self, part: int) -> Iterator[tuple[Any, Any, Any]]:
+        """Some rows after the other."""
+        from pyarrow.dataset import ParquetFileFormat, ParquetFragmentScanOptions
+
+        fragment = self._parts[part][1]
+        options: dict[str, Any] = {}
+        if isinstance(fragment.format, ParquetFileFormat):
+            options["fragment_scan_options"] = ParquetFragmentScanOptions(
+                use_buffered_stream=True, buffer_size=_BUFFER, pre_buffer=False
+            )
+        batches = fragment.to_batches(
+            schema=self._dataset.schema,
+            columns=self._columns,
+            batch_size=_ROWS_AT_ONCE,
+            batch_readahead=0,
+            fragment_readahead=0,
+            use_threads=False,
+            **options,
+        )
+        for batch in batches:
+            if not batch.num_rows:
+                continue
+            frame = batch.to_pandas()
+            y, weight = (None if n is None else frame.pop(n) for n in (self._y, self._weight))
+            yield frame, frame.index if y is None else y, weight
+
+
+def _opened(source: Any) -> Any:
+    if not isinstance(source, str | os.PathLike):
+        return source
+    try:
+        import pandas  # noqa: F401  # rows come as its frames
+        import pyarrow.dataset
+    except ImportError as error:
+        raise ImportError(
+            "Parquet is read by pyarrow, and its rows are frames of pandas: pip install "
+            "wbce[scale], or pip install pyarrow pandas."
+        ) from error
+    path = Path(source)
+    if not _exists(path):
+        raise ValueError(
+            f"X={str(source)!r} is no file or folder. Pass the path of Parquet data, or an array."
+        )
+    with reading(str(path)):
+        return pyarrow.dataset.dataset(path, format="parquet")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long, or with a zero byte
+        return False
+
+
+def _partition_columns(file: Any) -> set[str]:
+    from pyarrow.dataset import get_partition_keys
+
+    return set(get_partition_keys(file.partition_expression))

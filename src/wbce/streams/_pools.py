@@ -1,0 +1,88 @@
+"""Rows of a stream on their way into training: gathered in pools that are shuffled whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbce.streams._stream import Block, Stream, reading
+
+_BYTES = 2**25
+
+Prepared = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+
+
+class Pools:
+    """The rows of a stream that train, in pools of whole batches.
+
+    The next pool is read while one is trained on.
+
+    Parameters
+    ----------
+    stream : Stream
+    prepare : callable
+        From a block to inputs, targets and weights of the rows that train, as the network takes
+        them.
+    n_rows : int
+        How many there are in all.
+    like : tuple of ndarray
+        Some rows as `prepare` gives them.
+    batch_size : int
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        prepare: Callable[[Block], Prepared],
+        n_rows: int,
+        like: Prepared,
+        batch_size: int,
+    ) -> None:
+        self._stream, self._prepare, self.n_rows = stream, prepare, n_rows
+        self._dtypes = [rows.dtype for rows in like]
+        of_row = sum(rows.itemsize * int(np.prod(rows.shape[1:])) for rows in like)
+        self.pool_rows = max(1, _BYTES // of_row // batch_size) * batch_size
+
+    def of_epoch(self, generator: np.random.Generator | None) -> Iterator[Prepared]:
+        """All rows once."""
+        pools = self._gathered(generator)
+        with ThreadPoolExecutor(1) as reader:
+            coming = reader.submit(next, pools, None)
+            while True:
+                pool = coming.result()
+                if pool is None:
+                    return
+                coming = reader.submit(next, pools, None)
+                yield pool
+
+    def _gathered(self, generator: np.random.Generator | None) -> Iterator[Prepared]:
+        waiting: list[Prepared] = []
+        n_waiting = n_all = 0
+        for block in self._stream.blocks(generator):
+            with reading(block.name):
+                rows = self._prepare(block)
+            n_waiting += len(rows[0])
+            n_all += len(rows[0])
+            waiting.append(rows)
+            while n_waiting >= self.pool_rows:
+                pool = self._joined(waiting)
+                yield tuple(part[: self.pool_rows] for part in pool)  # type: ignore[misc]
+                waiting = [tuple(part[self.pool_rows :] for part in pool)]  # type: ignore[list-item]
+                n_waiting -= self.pool_rows
+        if n_all != self.n_rows:
+            raise ValueError(
+                f"The stream has {n_all} rows to train on, and had {self.n_rows} in the pass "
+                "before training: it must give the same rows in every pass."
+            )
+        if n_waiting:
+            yield self._joined(waiting)
+
+    def _joined(self, pieces: list[Prepared]) -> Prepared:
+        parts = []
+        for pieces_of, dtype in zip(zip(*pieces, strict=True), self._dtypes, strict=True):
+            parts.append(np.concatenate(pieces_of, dtype=dtype, casting="unsafe"))
+        return tuple(parts)  # type: ignore[return-value]
