@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wbce._archive import ArchiveError
-    from wbce._errors import DivergenceError
+    from wbce._errors import BlockError, DivergenceError
     from wbce._warnings import (
         CalibrationWarning,
         CategoryWarning,
@@ -28,6 +28,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ArchiveError",
+    "BlockError",
     "CalibrationWarning",
     "CategoryWarning",
     "ClassWeightWarning",
@@ -48,6 +49,7 @@ _HOMES = {
     "CalibrationWarning": "wbce._warnings",
     "CategoryWarning": "wbce._warnings",
     "ClassWeightWarning": "wbce._warnings",
+    "BlockError": "wbce._errors",
     "DivergenceError": "wbce._errors",
     "ImbalanceWarning": "wbce._warnings",
     "estimate_prior": "wbce.prior",

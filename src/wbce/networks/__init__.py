@@ -25,6 +25,7 @@ from wbce.networks._members import (
     members_of,
     variables_of_members,
 )
+from wbce.networks._moments import Moments
 
 __all__ = [
     "BUILT_IN",
@@ -33,6 +34,7 @@ __all__ = [
     "InputColumns",
     "MemberDense",
     "Mixture",
+    "Moments",
     "OffsetRemover",
     "PeriodicFeatures",
     "ToMembers",

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from wbce._backend import keras
 from wbce._storable import storable
+from wbce.networks._moments import Moments
 from wbce.tracing import aligned_empty
 
 ops = keras.ops
@@ -159,23 +160,24 @@ class InputColumns(keras.layers.Layer):
 
         Mean and deviation may be those of more rows, of all columns.
         """
-        X = np.asarray(X, dtype=np.float64)[:, self.numbers]
-        known = ~np.isnan(X)
-        weight = known * sample_weight[:, np.newaxis]
-        total = np.maximum(weight.sum(axis=0), np.finfo(np.float64).tiny)
-        X = np.where(known, X, 0.0)
-        mean = (weight * X).sum(axis=0) / total
-        deviation = np.sqrt((weight * (X - mean) ** 2).sum(axis=0) / total)
-        if moments is not None:
-            mean, deviation = (of_all[self.numbers] for of_all in moments)
+        if moments is None:
+            found = Moments(X.shape[1])
+            for start in range(0, len(X), _ROWS_AT_ONCE):
+                some = slice(start, start + _ROWS_AT_ONCE)
+                found.add(X[some].astype(np.float64), sample_weight[some])
+            moments = found.mean, found.deviation
+        mean, deviation = (of_all[self.numbers] for of_all in moments)
         # What is left of a constant column after rounding is not variation.
         constant = deviation <= 1e-7 * np.abs(mean) + np.finfo(np.float32).tiny
         self.mean.assign(mean)
         self.scale.assign(np.where(constant, 0.0, 1.0 / np.where(constant, 1.0, deviation)))
         if self.n_knots:
-            columns = zip(X.T, weight.T, strict=True)
-            found = [normal_score_knots(x[w > 0], w[w > 0], self.n_knots) for x, w in columns]
-            knots, scores = np.reshape(found, (-1, 2, self.n_knots)).transpose(1, 0, 2)
+            ranks = []
+            for number in self.numbers:
+                x = X[:, number].astype(np.float64)
+                known = ~np.isnan(x) & (sample_weight > 0)
+                ranks.append(normal_score_knots(x[known], sample_weight[known], self.n_knots))
+            knots, scores = np.reshape(ranks, (-1, 2, self.n_knots)).transpose(1, 0, 2)
             self.knots.assign(np.clip(knots, -_FAR, _FAR))
             self.scores.assign(scores)
 

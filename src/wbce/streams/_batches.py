@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import shutil
 import tempfile
+import weakref
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -78,7 +80,8 @@ class SpooledStream(PartedStream):
     """
 
     def __init__(self, batches: Iterator[Any]) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="wbce-")
+        self._folder = Path(tempfile.mkdtemp(prefix="wbce-"))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._n_parts = 0
         for number in itertools.count():
             with reading(self.where(number)):
@@ -103,7 +106,7 @@ class SpooledStream(PartedStream):
         yield pickle.loads(self._file(part).read_bytes())
 
     def _file(self, number: int) -> Path:
-        return Path(self._folder.name) / f"{number}.pkl"
+        return self._folder / f"{number}.pkl"
 
 
 class IndexedStream(PartedStream):

@@ -11,8 +11,8 @@ from typing import Any
 from wbce._errors import BlockError
 from wbce.streams._stream import PartedStream, reading
 
-_ROWS_AT_ONCE = 2**15
-_BUFFER = 2**20
+_ROWS_AT_ONCE = 2**14
+_BUFFER = 2**16
 
 
 def is_dataset(X: Any) -> bool:
@@ -54,6 +54,8 @@ class ParquetStream(PartedStream):
 
     def _of(self, file: Any) -> list[tuple[str, Any]]:
         """A file's row groups."""
+        from pyarrow.dataset import get_partition_keys
+
         name = getattr(file, "path", "") or "the dataset"
         with reading(name):
             expected, found = self._dataset.schema, file.physical_schema
@@ -64,7 +66,7 @@ class ParquetStream(PartedStream):
                         f"column {field.name!r} is {found.field(field.name).type} here and "
                         f"{field.type} elsewhere. Write the files with one schema",
                     )
-            in_the_path = _partition_columns(file)
+            in_the_path = get_partition_keys(file.partition_expression)
             other = set(found.names) ^ {n for n in expected.names if n not in in_the_path}
             if other:
                 raise BlockError(
@@ -92,29 +94,34 @@ class ParquetStream(PartedStream):
 
     def read(self, part: int) -> Iterator[tuple[Any, Any, Any]]:
         """Some rows after the other."""
-        from pyarrow.dataset import ParquetFileFormat, ParquetFragmentScanOptions
-
         fragment = self._parts[part][1]
-        options: dict[str, Any] = {}
-        if isinstance(fragment.format, ParquetFileFormat):
-            options["fragment_scan_options"] = ParquetFragmentScanOptions(
-                use_buffered_stream=True, buffer_size=_BUFFER, pre_buffer=False
-            )
-        batches = fragment.to_batches(
-            schema=self._dataset.schema,
-            columns=self._columns,
-            batch_size=_ROWS_AT_ONCE,
-            batch_readahead=0,
-            fragment_readahead=0,
-            use_threads=False,
-            **options,
-        )
-        for batch in batches:
-            if not batch.num_rows:
-                continue
-            frame = batch.to_pandas()
+        for frame in self._frames(fragment):
             y, weight = (None if n is None else frame.pop(n) for n in (self._y, self._weight))
             yield frame, frame.index if y is None else y, weight
+
+    def _frames(self, fragment: Any) -> Iterator[Any]:
+        from pyarrow.dataset import ParquetFileFormat, get_partition_keys
+        from pyarrow.parquet import ParquetFile
+
+        if not isinstance(fragment.format, ParquetFileFormat):
+            batches = fragment.to_batches(
+                schema=self._dataset.schema, columns=self._columns, batch_size=_ROWS_AT_ONCE
+            )
+            yield from (batch.to_pandas() for batch in batches if batch.num_rows)
+            return
+        # A dataset's own way of reading has whole row groups in memory.
+        with fragment.filesystem.open_input_file(fragment.path) as source:
+            file = ParquetFile(source, buffer_size=_BUFFER, pre_buffer=False)
+            of_the_path = get_partition_keys(fragment.partition_expression)
+            names = [n for n in self._columns or self._dataset.schema.names]
+            groups = [group.id for group in fragment.row_groups]
+            stored = [name for name in names if name not in of_the_path]
+            for batch in file.iter_batches(_ROWS_AT_ONCE, groups, stored, use_threads=False):
+                frame = batch.to_pandas()
+                for name in names:
+                    if name in of_the_path:
+                        frame[name] = of_the_path[name]
+                yield frame[names]
 
 
 def _opened(source: Any) -> Any:
@@ -142,9 +149,3 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):  # too long, or with a zero byte
         return False
-
-
-def _partition_columns(file: Any) -> set[str]:
-    from pyarrow.dataset import get_partition_keys
-
-    return set(get_partition_keys(file.partition_expression))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from wbce.streams._stream import Block, Stream, reading
 
-_BYTES = 2**25
+_BYTES = 2**24
 
 Prepared = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 

@@ -50,7 +50,7 @@ class StreamRows(Rows):
     u: NDArray[np.float64] = field(kw_only=True)
     n_in_all: int = field(kw_only=True)
     n_training: int = field(kw_only=True)
-    of_classes: NDArray[np.int64] = field(kw_only=True)
+    of_classes: NDArray[Any] = field(kw_only=True)
     cutoffs: NDArray[np.float64] = field(kw_only=True)
     factors: NDArray[np.float64] = field(kw_only=True)
     identity: tuple[Any, ...] = field(kw_only=True)
@@ -137,7 +137,7 @@ def _first_of_each(codes: NDArray[np.intp], at_most: int) -> NDArray[np.intp]:
     return np.sort(np.concatenate([np.flatnonzero(codes == k)[:level] for k in range(len(counts))]))
 
 
-def _rescaled(rows: Rows, totals: NDArray[np.float64]) -> NDArray[np.float64]:
+def _rescaled(rows: Rows, totals: NDArray[Any]) -> NDArray[np.float64]:
     """Weights that have these sums over the classes."""
     sums = np.bincount(rows.codes, rows.sample_weight, minlength=len(totals))
     factors = np.divide(totals, sums, out=np.ones(len(totals)), where=sums > 0)

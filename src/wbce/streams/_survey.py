@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wbce._rows import as_labels, check_sample_weight
 from wbce.columns import CategoryCounts, FrameColumns, is_frame
-from wbce.streams._moments import Moments
+from wbce.networks import Moments
 from wbce.streams._stream import Block, Stream, reading
 from wbce.streams._uniform import uniforms
 
@@ -57,7 +57,9 @@ class Survey:
         self._categories: CategoryCounts | None = None
         self._codes_of: dict[Any, int] = {}
         self._kept = _Kept()
-        self.n_rows, self.rows, self.counts = 0, np.zeros(0, np.int64), np.zeros(0)
+        self.n_rows = 0
+        self.rows: NDArray[Any] = np.zeros(0, np.int64)
+        self.counts: NDArray[Any] = np.zeros(0)
         first: Block | None = None
         for block in stream.blocks():
             if not len(block.y):

@@ -28,7 +28,8 @@ def uniforms(seed: int, part: int, start: int, n_rows: int) -> NDArray[np.float6
     """
     origin = int(_mixed(np.array([(seed << 32) + part], np.uint64))[0])
     steps = np.arange(start + 1, start + n_rows + 1, dtype=np.uint64) * np.uint64(_GOLDEN)
-    return (_mixed(steps + np.uint64(origin)) >> np.uint64(11)) * 2.0**-53
+    bits = _mixed(steps + np.uint64(origin)) >> np.uint64(11)
+    return bits.astype(np.float64) * 2.0**-53
 
 
 def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
