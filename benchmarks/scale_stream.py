@@ -11,6 +11,7 @@ before training are apart.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import subprocess
 import sys
@@ -72,7 +73,7 @@ def write_rows(folder: Path, n_rows: int) -> None:
     (folder / "parquet").mkdir()
     names = [f"x{i}" for i in range(N_COLUMNS)]
     bounds = np.linspace(0, n_rows, FILES + 1).astype(int)
-    for file, (start, stop) in enumerate(zip(bounds, bounds[1:], strict=False)):
+    for file, (start, stop) in enumerate(itertools.pairwise(bounds)):
         X, y = piece(stop - start)
         X_file[start:stop], y_file[start:stop] = X, y
         table = pa.table([*X.T, y], names=[*names, "y"])

@@ -49,7 +49,8 @@ class StreamSteps(JudgingSteps):
 
     def _surveyed(self, stream: Stream, seed: int, reset: bool) -> StreamRows:
         """Look at all rows once; validate those that stand for them."""
-        survey = Survey(stream, seed, numbers=reset and self._built_in() is not None)
+        known = None if reset else self.classes_.tolist()
+        survey = Survey(stream, seed, reset and self._built_in() is not None, known)
         self._survey = survey
         rows = self._fit_rows(survey.kept_X, survey.kept_y, survey.kept_weight, reset=reset)
         if rows.codes is None or rows.codes.ndim > 1:

@@ -29,6 +29,8 @@ class Survey:
     numbers : bool
         Whether mean, standard deviation and missing values of the columns are looked for, and
         categories counted.
+    known : list of labels, optional
+        All that there may be, where training goes on.
 
     Attributes
     ----------
@@ -52,8 +54,11 @@ class Survey:
         That names the block which does not fit those before it.
     """
 
-    def __init__(self, stream: Stream, seed: int, numbers: bool) -> None:
+    def __init__(
+        self, stream: Stream, seed: int, numbers: bool, known: list[Any] | None = None
+    ) -> None:
         self.moments: Moments | None = None
+        self._known = known
         self._categories: CategoryCounts | None = None
         self._codes_of: dict[Any, int] = {}
         self._kept = _Kept()
@@ -145,6 +150,11 @@ class Survey:
         for label in labels.tolist():
             if label in self._codes_of:
                 continue
+            if self._known is not None and label not in self._known:
+                raise ValueError(
+                    f"y has labels that the fit did not have: [{label!r}]. The labels are "
+                    f"{self._known}"
+                )
             if known and (str in known) != isinstance(label, str):
                 raise ValueError(
                     f"y has the label {label!r}, and the rows before have {next(iter(known))}: "
