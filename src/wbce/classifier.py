@@ -315,13 +315,19 @@ class WeightedKerasClassifier(FitSteps):
 
         Parameters
         ----------
-        X : array-like or frame of shape (n_samples, n_features) or (n_samples, ...)
+        X : array-like or frame of shape (n_samples, n_features) or (n_samples, ...), or a stream
             For a built-in network columns of type category, string and boolean in a pandas or
-            polars frame are categories, and NaN, None or NA are missing values.
+            polars frame are categories, and NaN, None or NA are missing values. A stream is read
+            in bounded memory (``docs/streams.md``): a memory map of 512 MiB or more, a path of
+            Parquet files or a dataset of pyarrow, a Dask array or frame, a ``tf.data.Dataset``, a
+            ``keras.utils.PyDataset``, or an iterator, an iterable or a callable that returns an
+            iterator of batches (X, y) or (X, y, sample_weight).
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Labels; or zeros and ones, a column for every label.
+            Labels; or zeros and ones, a column for every label. Of Parquet and Dask frames the
+            name of the column; of batches, which have their own, None.
         sample_weight : array-like of shape (n_samples,), optional
-            How many rows of the population each row stands for.
+            How many rows of the population each row stands for. Of Parquet and Dask frames the
+            name of the column.
         X_val, y_val, sample_weight_val : optional
             Rows to stop training and choose the threshold with, in place of a share of X. In a
             Pipeline with metadata routing, ``transform_input=["X_val"]`` sends X_val through the
@@ -339,6 +345,8 @@ class WeightedKerasClassifier(FitSteps):
         ------
         ValueError, TypeError
             For parameters or data that are not allowed; the estimator is left as it was.
+        BlockError
+            For a block of a stream that cannot be used: a ValueError that names it.
         DivergenceError, KeyboardInterrupt
             If the loss is no longer a number, or at Ctrl-C: the estimator is fitted with its last
             good weights (``stopped_by_``), or left as it was, if there are none.

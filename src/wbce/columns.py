@@ -77,6 +77,12 @@ class CategoryCounts:
                 if name not in self.of and not _is_all_missing(_column(X, i)):
                     self._numeric.add(name)
                 continue
+            if len(set(names)) < len(names):
+                twice = sorted({n for n in names if names.count(n) > 1}, key=str)
+                raise ValueError(
+                    f"X has several columns of the names {twice}, and categories are found by "
+                    "name: give every column its own."
+                )
             if name in self._numeric:
                 raise ValueError(
                     f"column {name!r} of X has categories, and numbers in the rows before"
@@ -131,12 +137,6 @@ class FrameColumns:
             name: _codes_of(counts.of[name], name) for name in self.names if name in counts.of
         }
         self.categorical = list(self._codes)
-        if self.categorical and len(set(self.names)) < len(self.names):
-            twice = sorted({n for n in self.names if self.names.count(n) > 1}, key=str)
-            raise ValueError(
-                f"X has several columns of the names {twice}, and categories are found by name: "
-                "give every column its own."
-            )
         self.n_categories = [_n_of(self._codes.get(name, {})) for name in self.names]
 
     @classmethod

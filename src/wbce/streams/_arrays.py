@@ -33,7 +33,8 @@ class ArrayStream(PartedStream):
     """
 
     def __init__(self, X: Any, y: Any, sample_weight: Any = None) -> None:
-        y = as_labels(y)
+        labels = as_labels(y)
+        y = y if isinstance(y, np.memmap) else labels  # whose pages can be given back
         if len(y) != len(X):
             raise ValueError(
                 f"Found input variables with inconsistent numbers of samples: {[len(X), len(y)]}."

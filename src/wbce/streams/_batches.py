@@ -88,8 +88,8 @@ class SpooledStream(PartedStream):
                 batch = next(batches, _END)
                 if batch is _END:
                     break
-                parts = _parts_of(batch)
-            self._file(number).write_bytes(pickle.dumps(parts, protocol=5))
+                parts = pickle.dumps(_parts_of(batch), protocol=5)
+                self._file(number).write_bytes(parts)
             self._n_parts += 1
 
     @property

@@ -18,7 +18,8 @@ _BUFFER = 2**16
 def is_dataset(X: Any) -> bool:
     """Whether X is a path, or a dataset of pyarrow."""
     dataset = getattr(sys.modules.get("pyarrow.dataset"), "Dataset", None)
-    return isinstance(X, str | os.PathLike) or (dataset is not None and isinstance(X, dataset))
+    is_path = isinstance(X, os.PathLike) or (isinstance(X, str) and X.strip() != "")
+    return is_path or (dataset is not None and isinstance(X, dataset))
 
 
 class ParquetStream(PartedStream):
@@ -50,7 +51,7 @@ class ParquetStream(PartedStream):
         self._columns = None if columns is None else [n for n in columns if n in names]
         self._parts = [part for file in self._dataset.get_fragments() for part in self._of(file)]
         if not self._parts:
-            raise ValueError(f"There are no rows in {source!r}: it has no file that can be read.")
+            raise ValueError(f"X={source!r} has no rows: there is no file that can be read.")
 
     def _of(self, file: Any) -> list[tuple[str, Any]]:
         """A file's row groups."""
@@ -140,7 +141,7 @@ def _opened(source: Any) -> Any:
         raise ValueError(
             f"X={str(source)!r} is no file or folder. Pass the path of Parquet data, or an array."
         )
-    with reading(str(path)):
+    with reading(f"X={str(path)!r}"):
         return pyarrow.dataset.dataset(path, format="parquet")
 
 
