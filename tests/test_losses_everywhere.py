@@ -182,12 +182,12 @@ def test_plain_keras_trains_saves_and_loads(name, kind, tmp_path):
         model.compile(loss=of(name, kind), optimizer=keras.optimizers.SGD(0.1))
         model.fit(X, y, epochs=2, verbose=0, shuffle=False)
         weights.append(model.get_weights())
-        before = model.evaluate(X, y, verbose=0)
         model.save(tmp_path / "model.keras")
         loaded = keras.models.load_model(tmp_path / "model.keras")
-        assert loaded.evaluate(X, y, verbose=0) == pytest.approx(before, rel=1e-6)
         assert type(loaded.loss) is LOSSES[name]
         assert loaded.loss.get_config() == model.loss.get_config()
+    before = model.evaluate(X, y, verbose=0)
+    assert loaded.evaluate(X, y, verbose=0) == pytest.approx(before, rel=1e-6)
     for one, other in zip(*weights, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
         assert np.isfinite(one).all()
