@@ -1,11 +1,11 @@
 """Rows that are not in memory: memory and speed of a fit on 20,000,000 of them.
 
-    python benchmarks/scale.py stream [--rows 20000000] [--folder FOLDER]
+    python benchmarks/scale.py stream
 
-Each fit runs in a process of its own, on the same planted rows (1 positive in 50): from arrays in
-memory, from a memory map and from a folder of Parquet files. Seconds are those of an epoch: the
-difference between a fit of three epochs and one of one, over two, so that start-up and the pass
-before training are apart.
+Each fit runs in a process of its own, on the same planted rows (1 positive in 40): from arrays in
+memory, from a memory map and from a folder of Parquet files, in turn. An epoch's seconds are those
+of the second of two, as callbacks hear them; what is not training is the pass before it, the
+validation rows and the threshold.
 """
 
 from __future__ import annotations
@@ -13,32 +13,38 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-N_COLUMNS = 30
-FILES = 10
-RESULTS = Path(__file__).parent / "results" / "scale_stream.json"
+N_ROWS, N_COLUMNS, FILES = 20_000_000, 30, 10
+SMALLER = 1_000_000, 5_000_000  # from a memory map, for the cost model
+SOURCES = "memory", "memory map", "parquet"
 
 _FIT = """
 import json, sys, time
-import numpy as np
+import keras, numpy as np, pandas as pd
+from sklearn.metrics import average_precision_score
 from wbce import WeightedKerasClassifier
 
-source, folder, epochs = sys.argv[1], sys.argv[2], int(sys.argv[3])
+source, folder, n_rows = sys.argv[1], sys.argv[2], int(sys.argv[3])
 if source == "memory":
     X, y = np.load(folder + "/X.npy"), np.load(folder + "/y.npy")
 elif source == "memory map":
-    X, y = np.load(folder + "/X.npy", mmap_mode="r"), np.load(folder + "/y.npy", mmap_mode="r")
+    X, y = (np.load(f"{folder}/{name}.npy", mmap_mode="r")[:n_rows] for name in ("X", "y"))
 else:
     X, y = folder + "/parquet", "y"
+times = []
+note = lambda *_: times.append(time.perf_counter())
 clf = WeightedKerasClassifier(
-    "mlp", epochs=epochs, early_stopping=False, validation_split=0.01, threshold="auto",
+    "mlp", epochs=2, early_stopping=False, validation_split=0.01, threshold="auto",
     class_weight="balanced", batch_size=1024, random_state=0,
+    callbacks=keras.callbacks.LambdaCallback(on_epoch_begin=note, on_epoch_end=note),
 )
 start = time.perf_counter()
 clf.fit(X, y)
@@ -46,97 +52,85 @@ seconds = time.perf_counter() - start
 status = open("/proc/self/status").read()  # ru_maxrss would count the parent's memory
 peak = int(status.split("VmHWM:")[1].split()[0]) / 2**20
 test = np.load(folder + "/test.npz")
-from sklearn.metrics import average_precision_score
-score = average_precision_score(test["y"], clf.predict_proba(
-    test["X"] if source != "parquet" else __import__("pandas").DataFrame(
-        test["X"], columns=clf.feature_names_in_))[:, 1])
-print(json.dumps({"seconds": seconds, "peak_gib": peak, "average_precision": score}))
+rows = test["X"]
+if source == "parquet":
+    rows = pd.DataFrame(rows, columns=clf.feature_names_in_)
+print(json.dumps({
+    "epoch": times[3] - times[2],
+    "apart": seconds - (times[1] - times[0]) - (times[3] - times[2]),
+    "peak_gib": peak,
+    "average_precision": average_precision_score(test["y"], clf.predict_proba(rows)[:, 1]),
+}))
 """
 
 
-def write_rows(folder: Path, n_rows: int) -> None:
+def write_rows(folder: str) -> None:
     """The same rows as arrays and as Parquet, a piece at a time."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    place = Path(folder)
     generator = np.random.default_rng(0)
     direction = generator.normal(size=N_COLUMNS) / np.sqrt(N_COLUMNS)
 
-    def piece(n: int) -> tuple[np.ndarray, np.ndarray]:
+    def piece(n: int) -> tuple[Any, Any]:
         X = generator.standard_normal((n, N_COLUMNS), dtype=np.float32)
         score = 2 * X @ direction + X[:, 0] * X[:, 1] + generator.logistic(size=n)
         return X, (score > 5.2).astype(np.int8)
 
-    X_file = np.lib.format.open_memmap(
-        folder / "X.npy", "w+", dtype=np.float32, shape=(n_rows, N_COLUMNS)
-    )
-    y_file = np.lib.format.open_memmap(folder / "y.npy", "w+", dtype=np.int8, shape=(n_rows,))
-    (folder / "parquet").mkdir()
-    names = [f"x{i}" for i in range(N_COLUMNS)]
-    bounds = np.linspace(0, n_rows, FILES + 1).astype(int)
-    for file, (start, stop) in enumerate(itertools.pairwise(bounds)):
+    def file_of(name: str, dtype: Any, *columns: int) -> Any:
+        return np.lib.format.open_memmap(
+            place / f"{name}.npy", "w+", dtype=dtype, shape=(N_ROWS, *columns)
+        )
+
+    X_file, y_file = file_of("X", np.float32, N_COLUMNS), file_of("y", np.int8)
+    (place / "parquet").mkdir()
+    names = [*(f"x{i}" for i in range(N_COLUMNS)), "y"]
+    bounds = np.linspace(0, N_ROWS, FILES + 1).astype(int)
+    for number, (start, stop) in enumerate(itertools.pairwise(bounds)):
         X, y = piece(stop - start)
         X_file[start:stop], y_file[start:stop] = X, y
-        table = pa.table([*X.T, y], names=[*names, "y"])
-        pq.write_table(table, folder / "parquet" / f"{file}.parquet", row_group_size=2**18)
+        pq.write_table(pa.table([*X.T, y], names=names), place / "parquet" / f"{number}.parquet")
     X, y = piece(200_000)
-    np.savez(folder / "test.npz", X=X, y=y)
+    np.savez(place / "test.npz", X=X, y=y)
 
 
-def fit(source: str, folder: Path, epochs: int) -> dict[str, float]:
+def fit(source: str, folder: str, n_rows: int = N_ROWS) -> dict[str, float]:
     """One fit in a process of its own."""
-    run = subprocess.run(
-        [sys.executable, "-c", _FIT, source, str(folder), str(epochs)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    command = [sys.executable, "-c", _FIT, source, folder, str(n_rows)]
+    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(run.stdout.splitlines()[-1])
 
 
-def run(n_rows: int = 20_000_000, folder: str | None = None, repeats: int = 2) -> dict:
-    """Fit from each source in turn; print and store the table."""
-    with tempfile.TemporaryDirectory(dir=folder) as place:
-        write_rows(Path(place), n_rows)
-        found: dict[str, dict[str, float]] = {}
-        fits: dict[tuple[str, int], list[dict[str, float]]] = {}
-        sources = ("memory", "memory map", "parquet")
-        for _ in range(repeats):
-            for source in sources:
-                for epochs in (1, 3):
-                    fits.setdefault((source, epochs), []).append(fit(source, Path(place), epochs))
-        for source in sources:
-            short, long = (
-                float(np.median([f["seconds"] for f in fits[source, n]])) for n in (1, 3)
-            )
-            last = fits[source, 3]
-            found[source] = {
-                "rows_per_second": n_rows / ((long - short) / 2),
-                "seconds_before_and_after": short - (long - short) / 2,
-                "peak_gib": max(f["peak_gib"] for f in last),
-                "average_precision": last[-1]["average_precision"],
-            }
-    print(f"{n_rows:,} x {N_COLUMNS} float32, mlp, batch 1024, 3 epochs")
-    print(
-        f"{'rows from':<12}{'thousand rows/s':>17}{'of memory':>11}{'apart s':>9}"
-        f"{'peak GiB':>10}{'test AP':>9}"
-    )
-    for source, row in found.items():
-        share = row["rows_per_second"] / found["memory"]["rows_per_second"]
-        print(
-            f"{source:<12}{row['rows_per_second'] / 1000:>17.0f}{share:>11.2f}"
-            f"{row['seconds_before_and_after']:>9.1f}{row['peak_gib']:>10.2f}"
-            f"{row['average_precision']:>9.3f}"
-        )
-    result = {"n_rows": n_rows, "n_columns": N_COLUMNS, "found": found}
-    RESULTS.write_text(json.dumps(result, indent=1) + "\n")
-    return result
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=20_000_000)
-    parser.add_argument("--folder")
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeats", type=int, default=2)
-    arguments = parser.parse_args()
-    run(arguments.rows, arguments.folder, arguments.repeats)
+
+
+def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """Fit from each source in turn."""
+    with tempfile.TemporaryDirectory() as folder:
+        writer = "import sys, scale_stream; scale_stream.write_rows(sys.argv[1])"
+        subprocess.run(
+            [sys.executable, "-c", writer, folder], check=True, cwd=Path(__file__).parent
+        )
+        smaller = {str(n): fit("memory map", folder, n) for n in SMALLER}
+        fits: dict[str, list[dict[str, float]]] = {source: [] for source in SOURCES}
+        for source in SOURCES * options.repeats:
+            fits[source].append(fit(source, folder))
+    found = {
+        source: {name: statistics.median(f[name] for f in of_source) for name in of_source[0]}
+        for source, of_source in fits.items()
+    }
+    lines = [
+        f"{N_ROWS:,} x {N_COLUMNS} float32, model='mlp', batches of 1024",
+        "",
+        "| rows from | s an epoch | thousand rows/s | of memory | s apart | peak GiB | test AP |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for source, row in found.items():
+        lines.append(
+            f"| {source} | {row['epoch']:.1f} | {N_ROWS / row['epoch'] / 1000:.0f} "
+            f"| {found['memory']['epoch'] / row['epoch']:.0%} | {row['apart']:.1f} "
+            f"| {row['peak_gib']:.2f} | {row['average_precision']:.3f} |"
+        )
+    return {"n_rows": N_ROWS, "sources": found, "smaller": smaller}, "\n".join(lines)
