@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from scipy.special import expit, log_expit, log_softmax
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from wbce._fit_steps import FitSteps
 from wbce._parameters import check_count, check_parameters
 from wbce._rows import Judged, check_sample_weight
+from wbce._sparse import dense_blocks
 from wbce._scikeras import DEFAULT_LOSS, check_keras_arguments
 from wbce._warnings import warn_of_accuracy
 from wbce.inference import LogitFunction, checked_chain
@@ -775,8 +777,11 @@ class WeightedKerasClassifier(FitSteps):
 
     def _logits_of(self, X: NDArray[Any]) -> NDArray[np.float64]:
         """Logits of rows that are validated."""
+        logits = self._traced_logits()
         with np.errstate(over="ignore", invalid="ignore"):  # what is not a number, is refused
-            return self._traced_logits()(self._encode(X))
+            if issparse(X) and not self._sparse_rows:
+                return np.concatenate([logits(self._encode(some)) for some in dense_blocks(X)])
+            return logits(self._encode(X))
 
     def _traced_logits(self) -> LogitFunction:
         function = self._logit_function
@@ -795,7 +800,7 @@ class WeightedKerasClassifier(FitSteps):
         arguments = dict(arguments)
         size = arguments.get("batch_size", getattr(self, "predict__batch_size", self.batch_size))
         auto = isinstance(size, str) and size == "auto"
-        arguments["batch_size"] = 1024 if auto else batch_size_for(len(X), size)
+        arguments["batch_size"] = 1024 if auto else batch_size_for(_num_samples(X), size)
         return self._keras_predict(X, arguments)
 
     def _shown_scores(self, z: NDArray[np.float64], prior: Any) -> NDArray[np.float64]:

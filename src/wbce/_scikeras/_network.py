@@ -213,8 +213,8 @@ class Network(KerasClassifier):
             BUILT_IN[str(self._built_in())],
             self.X_shape_[1:],
             1 if self.n_classes_ == 2 and not several else self.n_classes_,
-            columns=self._input_columns,
             multi_label=several,
+            **({"sparse": True} if self._sparse_rows else {"columns": self._input_columns}),
         )
 
     def _ensure_compiled_model(self) -> None:

@@ -4,6 +4,7 @@ from wbce.networks._bias import output_bias, start_bias
 from wbce.networks._built_in import (
     BUILT_IN,
     DEFAULT_NETWORK,
+    DEFAULT_SPARSE_NETWORK,
     N_MEMBERS,
     build_ensemble,
     build_linear,
@@ -25,16 +26,19 @@ from wbce.networks._members import (
     members_of,
     variables_of_members,
 )
+from wbce.networks._sparse_columns import SparseColumns, sparse_columns_in_numpy
 
 __all__ = [
     "BUILT_IN",
     "DEFAULT_NETWORK",
+    "DEFAULT_SPARSE_NETWORK",
     "N_MEMBERS",
     "InputColumns",
     "MemberDense",
     "Mixture",
     "OffsetRemover",
     "PeriodicFeatures",
+    "SparseColumns",
     "ToMembers",
     "after_columns",
     "build_ensemble",
@@ -45,6 +49,7 @@ __all__ = [
     "divided_rows",
     "members_of",
     "output_bias",
+    "sparse_columns_in_numpy",
     "start_bias",
     "variables_of_members",
 ]
