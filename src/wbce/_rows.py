@@ -114,7 +114,8 @@ def check_groups(groups: Any, X: Any) -> NDArray[Any] | None:
     array = _as_array("groups", groups)
     if array.ndim != 1:
         raise ValueError(
-            f"groups has shape {array.shape}; one group for each of the {X.shape[0]} rows is expected."
+            f"groups has shape {array.shape}; one group for each of the {X.shape[0]} rows is "
+            "expected."
         )
     if len(array) != X.shape[0]:
         raise ValueError(

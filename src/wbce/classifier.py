@@ -13,8 +13,8 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from wbce._fit_steps import FitSteps
 from wbce._parameters import check_count, check_parameters
 from wbce._rows import Judged, check_sample_weight
-from wbce._sparse import dense_blocks
 from wbce._scikeras import DEFAULT_LOSS, check_keras_arguments
+from wbce._sparse import dense_blocks
 from wbce._warnings import warn_of_accuracy
 from wbce.inference import LogitFunction, checked_chain
 from wbce.losses._posterior import refuse_nan, two_columns
@@ -35,7 +35,8 @@ class WeightedKerasClassifier(FitSteps):
     ----------
     model : None, str, callable or keras.Model, default=None
         The network. None is ``"ensemble"``: sixteen small ones in one graph, which judge rows for
-        each other; ``"mlp"`` is one, with two hidden layers, ``"linear"`` a logistic regression.
+        each other; ``"mlp"`` is one, with two hidden layers, ``"linear"`` a logistic regression,
+        which None is for sparse rows.
         All three scale numbers and take categories and missing values as they come; their
         arguments by ``model__*``, such as ``model__hidden_layer_sizes``. A callable returns a
         Keras model; it may take ``meta`` (what is known of the data, such as
@@ -127,7 +128,8 @@ class WeightedKerasClassifier(FitSteps):
         Epochs without improvement after which training stops.
     optimizer : str, class or keras optimizer, default="auto"
         As in ``keras.Model.compile``; its arguments by ``optimizer__*``. ``"auto"`` is Adam, with
-        a learning rate of 0.003 for the built-in ensemble and Keras' default for others.
+        a learning rate of 0.003 for the built-in ensemble and Keras' default for others; for
+        built-in networks on sparse rows gradient descent with momentum.
     batch_size : int or "auto", default="auto"
         Rows a step. ``"auto"`` is the power of two nearest n / 64 within 32 and 1024; -1 is all.
     epochs : int, default=100
@@ -316,8 +318,8 @@ class WeightedKerasClassifier(FitSteps):
 
         Parameters
         ----------
-        X : array-like or frame of shape (n_samples, n_features) or (n_samples, ...)
-            For a built-in network columns of type category, string and boolean in a pandas or
+        X : array-like, frame or sparse matrix of shape (n_samples, n_features), or (n_samples, ...)
+            Sparse rows stay sparse. For a built-in network columns of type category, string and boolean in a pandas or
             polars frame are categories, and NaN, None or NA are missing values.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Labels; or zeros and ones, a column for every label.

@@ -356,7 +356,8 @@ def _folds_of(n: int, X: Any, codes: Any, groups: Any, seed: int) -> list[Split]
         parts = label_parts(codes, [1 / n] * n, seed)
         if len(np.unique(parts)) < n:
             raise CannotSplitError(
-                f"{n} folds of {X.shape[0]} rows leave some without a row: pass a smaller threshold_cv."
+                f"{n} folds of {X.shape[0]} rows leave some without a row: pass a smaller "
+                "threshold_cv."
             )
         return [(np.flatnonzero(parts != k), np.flatnonzero(parts == k)) for k in range(n)]
     if one_label:

@@ -130,8 +130,8 @@ class Validation(KerasClassifier):
         if self._sparse_rows and self._built_in() == "ensemble":
             raise ValueError(
                 'X is sparse, and model="ensemble" is for dense rows: it ranks every number among '
-                'those of its column. Pass model="mlp" or "linear" (None is "mlp" for sparse '
-                "rows); or X.toarray(), if that fits into memory."
+                'those of its column. Pass model="linear", which is None for sparse rows, or '
+                '"mlp"; or X.toarray(), if that fits into memory.'
             )
 
     def _without_categories(self, X: Any, reset: bool) -> Any:

@@ -94,7 +94,8 @@ def _columns(graph: Graph, step: Any, values: Arrays, x: Value) -> Value:
 
 
 def _sparse_columns(graph: Graph, step: Any, values: Arrays, x: Value) -> Value:
-    return _squashed(graph, x * graph.array(values[0]))
+    scale, length = values
+    return _squashed(graph, x * graph.array(scale)) / graph.array(length)
 
 
 def _squashed(graph: Graph, x: Value) -> Value:

@@ -59,9 +59,10 @@ class Chain:
         the network's variables. ``"dense"`` (``activation``; kernel, bias if any),
         ``"activation"`` (``activation``), ``"normalise"`` (``epsilon``, ``scale``, ``center``;
         mean, variance, gamma, beta), and of the built-in networks ``"columns"`` (``n_categories``,
-        ``may_miss``; mean, scale, knots, scores), ``"sparse_columns"`` (scale), ``"to_members"``, ``"periodic"`` (``n_numbers``,
-        ``n_frequencies``; speed, frequency, phase), ``"member_dense"`` (``activation``; kernel,
-        bias) and ``"mixture"`` (``exclusive``; shift).
+        ``may_miss``; mean, scale, knots, scores), ``"sparse_columns"`` (scale, length),
+        ``"to_members"``, ``"periodic"`` (``n_numbers``, ``n_frequencies``; speed, frequency,
+        phase), ``"member_dense"`` (``activation``; kernel, bias) and ``"mixture"``
+        (``exclusive``; shift).
     ends_in : {"linear", "sigmoid", "softmax"}
         The last activation, which is left out of the steps.
     n_inputs, n_outputs : int
@@ -199,7 +200,7 @@ def _columns(layer: InputColumns) -> Step:
 
 
 def _sparse_columns(layer: SparseColumns) -> Step:
-    return {"op": "sparse_columns", "variables": [layer.scale]}
+    return {"op": "sparse_columns", "variables": layer.fitted}
 
 
 def _periodic(layer: PeriodicFeatures) -> Step:

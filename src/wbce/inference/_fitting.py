@@ -114,7 +114,7 @@ def _columns(step: Step, shapes: Shapes, members: int, width: int) -> tuple[int,
 
 
 def _sparse_columns(step: Step, shapes: Shapes, members: int, width: int) -> tuple[int, int]:
-    _same(shapes, (width,))
+    _same(shapes, (width,), ())
     if members:
         raise ValueError("it needs rows")
     return members, width

@@ -19,7 +19,7 @@ layers = keras.layers
 Columns = tuple[list[int], list[bool]]
 
 DEFAULT_NETWORK = "ensemble"
-DEFAULT_SPARSE_NETWORK = "mlp"
+DEFAULT_SPARSE_NETWORK = "linear"
 N_MEMBERS = 16
 
 
