@@ -319,8 +319,9 @@ class WeightedKerasClassifier(FitSteps):
         Parameters
         ----------
         X : array-like, frame or sparse matrix of shape (n_samples, n_features), or (n_samples, ...)
-            Sparse rows stay sparse. For a built-in network columns of type category, string and boolean in a pandas or
-            polars frame are categories, and NaN, None or NA are missing values.
+            Sparse rows stay sparse. For a built-in network columns of type category, string and
+            boolean in a pandas or polars frame are categories, and NaN, None or NA are missing
+            values.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Labels; or zeros and ones, a column for every label.
         sample_weight : array-like of shape (n_samples,), optional
