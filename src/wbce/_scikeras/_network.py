@@ -34,7 +34,7 @@ DEFAULT_LOSS = "weighted_bce"
 ENSEMBLE_LEARNING_RATE = 3e-3
 # Adam would move the weights of rare columns as fast as those of frequent ones, and learn rows by
 # heart; rows have the length one, to which rates for gradient descent refer.
-SPARSE_LEARNING_RATES = {"linear": 2.0, "mlp": 0.1}
+SPARSE_LEARNING_RATES = {"linear": 4.0, "mlp": 0.1}
 
 
 class Network(KerasClassifier):

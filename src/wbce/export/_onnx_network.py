@@ -78,7 +78,7 @@ def _columns(graph: Graph, step: Any, values: Arrays, x: Value) -> Value:
         given = _some(graph, x, numbers, len(step["n_categories"]))
         unknown = graph.node("IsNaN", given)
         scaled = (given - graph.array(mean)) * graph.array(scale)
-        parts.append(_squashed(graph, graph.node("Where", unknown, zero, scaled)))
+        parts.append(_squashed(graph, graph.node("Where", unknown, zero, scaled), 3))
         if ranks:
             found = _normal_scores(graph, given, *ranks)
             parts.append(graph.node("Where", unknown, zero, found))
@@ -95,13 +95,13 @@ def _columns(graph: Graph, step: Any, values: Arrays, x: Value) -> Value:
 
 def _sparse_columns(graph: Graph, step: Any, values: Arrays, x: Value) -> Value:
     scale, length = values
-    return _squashed(graph, x * graph.array(scale)) / graph.array(length)
+    return _squashed(graph, x * graph.array(scale), 10) / graph.array(length)
 
 
-def _squashed(graph: Graph, x: Value) -> Value:
+def _squashed(graph: Graph, x: Value, most: float) -> Value:
     x = graph.node("Clip", x, *(graph.array(np.float32(end)) for end in (-1e18, 1e18)))
-    third = x / graph.array(np.float32(3))
-    return x / graph.node("Sqrt", third * third + graph.array(np.float32(1)))
+    part = x / graph.array(np.float32(most))
+    return x / graph.node("Sqrt", part * part + graph.array(np.float32(1)))
 
 
 def _some(graph: Graph, x: Value, columns: list[int], of: int) -> Value:

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from wbce._backend import keras, tf
 
 _FAR = 1e18  # its square does not overflow
-_CAP = 3.0
+_CAP = 10.0
 
 
 @keras.saving.register_keras_serializable("wbce")
@@ -19,7 +19,7 @@ class SparseColumns(keras.layers.Layer):
     """Numbers scaled and not centred, so that what is zero stays zero; rows of length one.
 
     A number is divided by its column's root mean square among the rows where it is not zero,
-    and mapped by ``x / sqrt(1 + (x / 3)**2)``, as by `InputColumns`; then all are divided by one
+    and mapped by ``x / sqrt(1 + (x / 10)**2)``, never beyond ten; then all are divided by one
     number, from which rows have the mean square length one. A frequent column so counts for more
     than a rare one, of which little can be known. Takes sparse rows, and returns sparse ones; or
     dense ones, and returns these.
@@ -85,5 +85,5 @@ def _like(X: csr_array, data: NDArray[Any]) -> csr_array:
 
 def _squashed(x: Any, of: Any) -> Any:
     x = of.minimum(of.maximum(x, -_FAR), _FAR)
-    third = x / _CAP
-    return x / of.sqrt(1 + third * third)
+    part = x / _CAP
+    return x / of.sqrt(1 + part * part)
