@@ -5,7 +5,6 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
 
 from wbce import (
@@ -65,7 +64,6 @@ DATA = {
     "no columns": (X[:, :0], Y, ValueError, "0 feature"),
     "one dimension": (X[:, 0], Y, ValueError, "Reshape your data"),
     "complex X": (X + 1j, Y, ValueError, "Complex data not supported"),
-    "sparse X": (csr_array(X), Y, TypeError, r"Sparse.*toarray\(\)"),
     "text in X": (TEXT, Y, ValueError, "OneHotEncoder"),
     "strings in X": (TEXT.astype(str), Y, ValueError, "OneHotEncoder"),
     "lengths that differ": (X, Y[:-1], ValueError, "inconsistent numbers of samples"),

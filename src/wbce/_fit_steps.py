@@ -17,7 +17,7 @@ from wbce.decisions import average_precision
 from wbce.inference import HeldOutLogits
 from wbce.losses import BatchLoss, DeferredReweighting, OwnLoss, check_cost_matrix
 from wbce.losses._posterior import label_log_loss, less_confident, log_loss, two_columns
-from wbce.networks import InputColumns
+from wbce.networks import InputColumns, SparseColumns
 from wbce.streams import StreamRows
 from wbce.training import (
     CheckpointWish,
@@ -62,7 +62,7 @@ class FitSteps(StreamSteps):
             everything = Everything(kept, y, groups)
             X, y, population = X[kept], y[kept], population[kept]
             groups = None if groups is None else groups[kept]
-            if reset and self._built_in() is not None:
+            if reset and self._built_in() is not None and not self._sparse_rows:
                 self._input_columns = self._columns_of(X)
         if reset:
             self._fit_encoders(X, y)
@@ -231,9 +231,13 @@ class FitSteps(StreamSteps):
         self.__dict__.update(held_back)
         self._check_model_compatibility(train.y)
         for layer in network.layers if self._built_in() is not None else []:
-            if isinstance(layer, InputColumns):
+            if isinstance(layer, InputColumns | SparseColumns):
                 X = self._encode(train.X)
-                layer.fit(X.reshape(len(X), -1), train.sample_weight, self._surveyed_moments())
+                X = X.reshape(X.shape[0], -1)
+                if isinstance(layer, InputColumns):
+                    layer.fit(X, train.sample_weight, self._surveyed_moments())
+                else:
+                    layer.fit(X, train.sample_weight)
 
     def _train(
         self,

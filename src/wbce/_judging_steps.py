@@ -385,7 +385,7 @@ class JudgingSteps(DecisionSteps):
         network.set_params(threshold=None, threshold_cv=None, random_state=seed)
         if self._positive is not None:
             network.set_params(pos_label=self.pos_label_)
-        if self._built_in() is not None:
+        if self._built_in() is not None and not self._sparse_rows:
             network._told_categories = self._input_columns[0]
         try:
             network.fit(

@@ -123,11 +123,12 @@ def check_groups(groups: Any, X: Any) -> NDArray[Any] | None:
     array = _as_array("groups", groups)
     if array.ndim != 1:
         raise ValueError(
-            f"groups has shape {array.shape}; one group for each of the {len(X)} rows is expected."
+            f"groups has shape {array.shape}; one group for each of the {X.shape[0]} rows is "
+            "expected."
         )
-    if len(array) != len(X):
+    if len(array) != X.shape[0]:
         raise ValueError(
-            f"groups and X have inconsistent numbers of samples: {len(array)} and {len(X)}."
+            f"groups and X have inconsistent numbers of samples: {len(array)} and {X.shape[0]}."
         )
     _check_can_be_told_apart("groups", array)
     return array
@@ -240,24 +241,24 @@ def check_sample_weight(
         If they are negative, not finite, all zero, not numbers, or not one for every row.
     """
     if sample_weight is None:
-        return np.ones(len(X))
+        return np.ones(X.shape[0])
     weights = as_numbers(sample_weight)
     if weights is None:
         raise ValueError(
-            f"{name} must be numbers, one for each of the {len(X)} rows, and none missing; got "
+            f"{name} must be numbers, one for each of the {X.shape[0]} rows, and none missing; got "
             f"{shortened(sample_weight)}."
         )
     if weights.ndim == 0:
-        weights = np.full(len(X), weights)
-    if weights.ndim == 1 and len(weights) != len(X):
+        weights = np.full(X.shape[0], weights)
+    if weights.ndim == 1 and len(weights) != X.shape[0]:
         raise ValueError(
-            f"{name} and X have inconsistent numbers of samples: {len(weights)} and {len(X)}."
+            f"{name} and X have inconsistent numbers of samples: {len(weights)} and {X.shape[0]}."
         )
     weights = check_array(weights, ensure_2d=False, allow_nd=True, input_name=name)
     if weights.ndim != 1:
         raise ValueError(
             f"Sample weights must be 1D array or scalar: {name} has shape {weights.shape}, and "
-            f"one weight for each of the {len(X)} rows is expected."
+            f"one weight for each of the {X.shape[0]} rows is expected."
         )
     if (weights < 0).any():
         raise ValueError(

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from scipy.special import expit, log_expit, log_softmax
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from wbce._fit_steps import FitSteps
 from wbce._parameters import check_count, check_parameters
 from wbce._rows import Judged, check_sample_weight
 from wbce._scikeras import DEFAULT_LOSS, check_keras_arguments
+from wbce._sparse import dense_blocks
 from wbce._warnings import warn_of_accuracy
 from wbce.inference import LogitFunction, checked_chain
 from wbce.losses._posterior import refuse_nan, two_columns
@@ -34,7 +36,8 @@ class WeightedKerasClassifier(FitSteps):
     ----------
     model : None, str, callable or keras.Model, default=None
         The network. None is ``"ensemble"``: sixteen small ones in one graph, which judge rows for
-        each other; ``"mlp"`` is one, with two hidden layers, ``"linear"`` a logistic regression.
+        each other; ``"mlp"`` is one, with two hidden layers, ``"linear"`` a logistic regression,
+        which None is for sparse rows.
         All three scale numbers and take categories and missing values as they come; their
         arguments by ``model__*``, such as ``model__hidden_layer_sizes``. A callable returns a
         Keras model; it may take ``meta`` (what is known of the data, such as
@@ -126,7 +129,8 @@ class WeightedKerasClassifier(FitSteps):
         Epochs without improvement after which training stops.
     optimizer : str, class or keras optimizer, default="auto"
         As in ``keras.Model.compile``; its arguments by ``optimizer__*``. ``"auto"`` is Adam, with
-        a learning rate of 0.003 for the built-in ensemble and Keras' default for others.
+        a learning rate of 0.003 for the built-in ensemble and Keras' default for others; for
+        built-in networks on sparse rows gradient descent with momentum.
     batch_size : int or "auto", default="auto"
         Rows a step. ``"auto"`` is the power of two nearest n / 64 within 32 and 1024; -1 is all.
     epochs : int, default=100
@@ -315,11 +319,12 @@ class WeightedKerasClassifier(FitSteps):
 
         Parameters
         ----------
-        X : array-like or frame of shape (n_samples, n_features) or (n_samples, ...), or a stream
-            For a built-in network columns of type category, string and boolean in a pandas or
-            polars frame are categories, and NaN, None or NA are missing values. A stream is read
-            in bounded memory (``docs/streams.md``): a memory map of 512 MiB or more, a path of
-            Parquet files or a dataset of pyarrow, a Dask array or frame, a ``tf.data.Dataset``, a
+        X : array-like, frame or sparse matrix of shape (n_samples, n_features), or a stream
+            Or an array of shape (n_samples, ...). Sparse rows stay sparse. For a built-in network
+            columns of type category, string and boolean in a pandas or polars frame are
+            categories, and NaN, None or NA are missing values. A stream is read in bounded memory
+            (``docs/streams.md``): a memory map of 512 MiB or more, a path of Parquet files or a
+            dataset of pyarrow, a Dask array or frame, a ``tf.data.Dataset``, a
             ``keras.utils.PyDataset``, or an iterator, an iterable or a callable that returns an
             iterator of batches (X, y) or (X, y, sample_weight).
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
@@ -806,8 +811,11 @@ class WeightedKerasClassifier(FitSteps):
 
     def _logits_of(self, X: NDArray[Any]) -> NDArray[np.float64]:
         """Logits of rows that are validated."""
+        logits = self._traced_logits()
         with np.errstate(over="ignore", invalid="ignore"):  # what is not a number, is refused
-            return self._traced_logits()(self._encode(X))
+            if issparse(X) and not self._sparse_rows:
+                return np.concatenate([logits(self._encode(some)) for some in dense_blocks(X)])
+            return logits(self._encode(X))
 
     def _traced_logits(self) -> LogitFunction:
         function = self._logit_function
@@ -826,7 +834,7 @@ class WeightedKerasClassifier(FitSteps):
         arguments = dict(arguments)
         size = arguments.get("batch_size", getattr(self, "predict__batch_size", self.batch_size))
         auto = isinstance(size, str) and size == "auto"
-        arguments["batch_size"] = 1024 if auto else batch_size_for(len(X), size)
+        arguments["batch_size"] = 1024 if auto else batch_size_for(_num_samples(X), size)
         return self._keras_predict(X, arguments)
 
     def _shown_scores(self, z: NDArray[np.float64], prior: Any) -> NDArray[np.float64]:

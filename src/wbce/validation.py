@@ -138,7 +138,7 @@ def hold_out(
     ValueError
         If a splitter's rows will not do, or a group would be on both sides.
     """
-    n = len(X)
+    n = X.shape[0]
     if isinstance(validation_split, tuple):
         n_held = math.floor(n * validation_split[1] + 0.5)
         split = np.arange(n - n_held), np.arange(n - n_held, n)
@@ -337,16 +337,16 @@ def _folds_of(n: int, X: Any, codes: Any, groups: Any, seed: int) -> list[Split]
     if groups is not None:  # of any kind, to splitters numbers
         groups = np.unique(groups, return_inverse=True)[1]
     n_groups = n if groups is None else len(np.unique(groups))
-    if n > len(X):
+    if n > X.shape[0]:
         raise CannotSplitError(
-            f"{n} folds are more than the {len(X)} rows: pass a smaller threshold_cv."
+            f"{n} folds are more than the {X.shape[0]} rows: pass a smaller threshold_cv."
         )
     if n_groups < n:
         raise CannotSplitError(
             f"There are {n_groups} groups, and {n} folds need as many to keep each group's rows "
             "together: pass a smaller threshold_cv, or more groups."
         )
-    rarest = rows_of_rarest(codes, int(codes.max()) + 1, np.arange(len(X))) if one_label else n
+    rarest = rows_of_rarest(codes, int(codes.max()) + 1, np.arange(X.shape[0])) if one_label else n
     if rarest < n:
         raise CannotSplitError(
             f"{n} folds need {n} rows of every class or more, and there are {rarest} of the "
@@ -356,7 +356,8 @@ def _folds_of(n: int, X: Any, codes: Any, groups: Any, seed: int) -> list[Split]
         parts = label_parts(codes, [1 / n] * n, seed)
         if len(np.unique(parts)) < n:
             raise CannotSplitError(
-                f"{n} folds of {len(X)} rows leave some without a row: pass a smaller threshold_cv."
+                f"{n} folds of {X.shape[0]} rows leave some without a row: pass a smaller "
+                "threshold_cv."
             )
         return [(np.flatnonzero(parts != k), np.flatnonzero(parts == k)) for k in range(n)]
     if one_label:
@@ -367,7 +368,7 @@ def _folds_of(n: int, X: Any, codes: Any, groups: Any, seed: int) -> list[Split]
         )
     else:
         splitter = KFold(n, shuffle=True, random_state=seed) if groups is None else GroupKFold(n)
-    return list(splitter.split(np.zeros(len(X)), codes, groups))
+    return list(splitter.split(np.zeros(X.shape[0]), codes, groups))
 
 
 # ---------------------------------------------------------------------- groups and splitters
@@ -424,7 +425,7 @@ def _check_groups_are_whole(groups: Any, split: Split, what: str) -> None:
 
 def _splits_of(cv: Any, X: Any, codes: Any, groups: Any, everything: Any) -> list[Split]:
     """The splits of a user's splitter or list, in numbers of the rows that there are."""
-    n = len(X) if everything is None else len(everything.kept)
+    n = X.shape[0] if everything is None else len(everything.kept)
     if isinstance(cv, list):
         pairs = cv
     elif everything is None:

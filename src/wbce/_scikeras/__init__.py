@@ -68,6 +68,7 @@ class SciKerasClassifier(Keywords, Validation, Network, State, metaclass=_Mixins
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.input_tags.sparse = True
         tags.input_tags.allow_nan = self._built_in() is not None
         tags.input_tags.categorical = self._built_in() is not None
         tags.target_tags.multi_output = False  # but for zeros and ones, a column for every label

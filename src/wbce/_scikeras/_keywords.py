@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from wbce._backend import BaseWrapper, KerasClassifier, keras
-from wbce.networks import DEFAULT_NETWORK
+from wbce.networks import DEFAULT_NETWORK, DEFAULT_SPARSE_NETWORK
 
 _SCIKERAS_KEYWORDS = (
     {"build_fn", "validation_batch_size", "run_eagerly"}
@@ -55,7 +55,8 @@ class Keywords(KerasClassifier):
         """Name of the built-in network; None where the user's is taken."""
         if self._network_function() is not None:
             return None
-        return self.model or DEFAULT_NETWORK
+        default = DEFAULT_SPARSE_NETWORK if self._sparse_rows else DEFAULT_NETWORK
+        return self.model or default
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters; routed ones (``optimizer__learning_rate``) need not exist before.

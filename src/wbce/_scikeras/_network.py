@@ -33,6 +33,9 @@ from wbce.training import (
 
 DEFAULT_LOSS = "weighted_bce"
 ENSEMBLE_LEARNING_RATE = 3e-3
+# Adam would move the weights of rare columns as fast as those of frequent ones, and learn rows by
+# heart; rows have the length one, to which rates for gradient descent refer.
+SPARSE_LEARNING_RATES = {"linear": 4.0, "mlp": 0.1}
 
 
 class Network(KerasClassifier):
@@ -67,12 +70,26 @@ class Network(KerasClassifier):
                 delattr(view, name)
         view.loss = _classes_of_names(loss)
         if view.optimizer == "auto":
-            view.optimizer = "adam"
-            if self._built_in() == "ensemble" and not hasattr(view, "optimizer__learning_rate"):
-                view.optimizer__learning_rate = ENSEMBLE_LEARNING_RATE
+            view.optimizer, routed = self._automatic_optimizer()
+            vars(view).update({k: v for k, v in routed.items() if not hasattr(view, k)})
         if isinstance(view.optimizer, keras.optimizers.Optimizer):  # one serves one network only
             view.optimizer = type(view.optimizer).from_config(view.optimizer.get_config())
         return KerasClassifier._get_compile_kwargs(view)
+
+    def _automatic_optimizer(self) -> tuple[str, dict[str, Any]]:
+        """What ``"auto"`` is, with routed arguments that the user's own take the place of."""
+        network = self._built_in()
+        if network is None:
+            return "adam", {}
+        if self._sparse_rows:
+            rate = SPARSE_LEARNING_RATES[network]
+            routed = {"learning_rate": rate, "momentum": 0.9, "nesterov": True}
+            if not any(hasattr(self, f"optimizer__{name}") for name in ("clipnorm", "clipvalue")):
+                routed["global_clipnorm"] = 1.0  # a rare row of a large weight is no leap
+            return "sgd", {f"optimizer__{name}": value for name, value in routed.items()}
+        if network == "ensemble":
+            return "adam", {"optimizer__learning_rate": ENSEMBLE_LEARNING_RATE}
+        return "adam", {}
 
     def _new_network(self, copied: bool) -> keras.Model:
         """Build the network and see that it is compiled, with a loss and an optimizer.
@@ -214,8 +231,8 @@ class Network(KerasClassifier):
             BUILT_IN[str(self._built_in())],
             self.X_shape_[1:],
             1 if self.n_classes_ == 2 and not several else self.n_classes_,
-            columns=self._input_columns,
             multi_label=several,
+            **({"sparse": True} if self._sparse_rows else {"columns": self._input_columns}),
         )
 
     def _ensure_compiled_model(self) -> None:

@@ -78,6 +78,7 @@ class State(KerasClassifier):
             "_keeps_optimizer",
             "_frame_columns",
             "_input_columns",
+            "_sparse_rows",
         ):
             self.__dict__.pop(name, None)
         self._as_data = {k: v for k, v in self._waiting().items() if not k.endswith("_")}

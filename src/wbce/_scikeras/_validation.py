@@ -17,6 +17,7 @@ from sklearn.utils.validation import validate_data
 
 from wbce._backend import ClassifierLabelEncoder, KerasClassifier, keras
 from wbce._rows import as_labels
+from wbce._sparse import canonical
 from wbce.columns import FrameColumns, has_objects, is_frame
 from wbce.streams import Survey
 
@@ -29,6 +30,7 @@ class Validation(KerasClassifier):
     X_shape_: tuple[int, ...]
     X_dtype_: np.dtype[Any]
     _frame_columns: FrameColumns | None  # of the built-in networks
+    _sparse_rows = False  # at the fit
     _told_categories: list[int] | None = None  # where X is what such a frame was turned into
     _survey: Survey | None = None  # of a stream, while X is some of its rows
     _built_in: Callable[[], str | None]
@@ -64,10 +66,14 @@ class Validation(KerasClassifier):
                 f"{len(self.X_shape_)} dimensions in X."
             )
         numeric = getattr(getattr(X, "dtype", None), "kind", "f") not in "OUS"
+        if reset:
+            self._sparse_rows = issparse(X)
+            self._refuse_ensemble_of_sparse_rows()
         built_in = self._built_in() is not None
-        if built_in:
+        if built_in and not issparse(X):
             X = self._without_categories(X, reset)
-        finite = "allow-nan" if built_in else True
+        may_miss = built_in and not self._sparse_rows
+        finite = "allow-nan" if may_miss else not issparse(X)  # which are checked below
         try:
             with np.errstate(invalid="ignore"):  # the sum of infinities of both signs
                 X = validate_data(
@@ -75,7 +81,7 @@ class Validation(KerasClassifier):
                     X,
                     reset=reset,
                     dtype="numeric",
-                    accept_sparse=False,
+                    accept_sparse="csr",
                     allow_nd=True,
                     ensure_all_finite=finite,
                 )
@@ -86,8 +92,11 @@ class Validation(KerasClassifier):
             raise _about_X(error) from error
         if 0 in X.shape[1:]:
             raise ValueError(f"Found array with 0 feature(s): X has the shape {X.shape}.")
-        if X.dtype.kind == "f" and X.dtype.itemsize > 4 and X.size:
-            largest = float(np.fmax.reduce(np.abs(X), axis=None))
+        if issparse(X):
+            X = canonical(X)
+        numbers = X.data if issparse(X) else X
+        if X.dtype.kind == "f" and X.dtype.itemsize > 4 and numbers.size:
+            largest = float(np.fmax.reduce(np.abs(numbers), axis=None))
             if largest > float(np.finfo(keras.backend.floatx()).max):
                 raise ValueError(
                     f"X contains {largest:g}, a value too large for {keras.backend.floatx()}. "
@@ -105,7 +114,7 @@ class Validation(KerasClassifier):
         if reset:
             self.X_dtype_, self.X_shape_ = X.dtype, X.shape
             self.n_features_in_ = X.shape[1]
-            if built_in:
+            if built_in and not self._sparse_rows:
                 self._input_columns = self._columns_of(X)
         elif X.shape[1:] != self.X_shape_[1:]:
             raise ValueError(
@@ -118,6 +127,14 @@ class Validation(KerasClassifier):
                 f"casting from {X.dtype} to {self.X_dtype_} is not safe!"
             )
         return X
+
+    def _refuse_ensemble_of_sparse_rows(self) -> None:
+        if self._sparse_rows and self._built_in() == "ensemble":
+            raise ValueError(
+                'X is sparse, and model="ensemble" is for dense rows: it ranks every number among '
+                'those of its column. Pass model="linear", which is None for sparse rows, or '
+                '"mlp"; or X.toarray(), if that fits into memory.'
+            )
 
     def _without_categories(self, X: Any, reset: bool) -> Any:
         """A frame whose categories are numbers; arrays as they are."""
@@ -228,17 +245,12 @@ class Validation(KerasClassifier):
 
 def _refuse_what_is_no_table(X: Any, name: str) -> None:
     """Refuse what scikit-learn would refuse without saying what to do, or read wrongly."""
-    if issparse(X):
-        raise TypeError(
-            f"Sparse data was passed for X ({type(X).__name__}), but {name} needs a dense "
-            "array. Use X.toarray(), or reduce it first, for instance with TruncatedSVD."
-        )
     if is_frame(X) and not len(X.columns):
         raise ValueError(f"Found array with 0 feature(s): X has the shape {X.shape}.")
     if is_frame(X) and _is_sparse(X):
         raise TypeError(
             f"Sparse data was passed for X (a frame of sparse columns), but {name} needs a "
-            "dense one. Use X.sparse.to_dense()."
+            "matrix or a dense frame. Use X.sparse.to_coo(), or X.sparse.to_dense()."
         )
     if np.ma.is_masked(X):
         raise ValueError(

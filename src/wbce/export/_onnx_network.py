@@ -72,17 +72,13 @@ def _columns(graph: Graph, step: Any, values: Arrays, x: Value) -> Value:
     mean, scale, *ranks = values
     numbers = [i for i, n in enumerate(step["n_categories"]) if not n]
     missing = [i for i, m in enumerate(step["may_miss"]) if m]
-    zero, three = graph.array(np.float32(0)), graph.array(np.float32(3))
+    zero = graph.array(np.float32(0))
     parts = []
     if numbers:
         given = _some(graph, x, numbers, len(step["n_categories"]))
         unknown = graph.node("IsNaN", given)
         scaled = (given - graph.array(mean)) * graph.array(scale)
-        ends = [graph.array(np.float32(end)) for end in (-1e18, 1e18)]
-        scaled = graph.node("Clip", graph.node("Where", unknown, zero, scaled), *ends)
-        third = scaled / three
-        root = graph.node("Sqrt", third * third + graph.array(np.float32(1)))
-        parts.append(scaled / root)
+        parts.append(_squashed(graph, graph.node("Where", unknown, zero, scaled), 3))
         if ranks:
             found = _normal_scores(graph, given, *ranks)
             parts.append(graph.node("Where", unknown, zero, found))
@@ -95,6 +91,17 @@ def _columns(graph: Graph, step: Any, values: Arrays, x: Value) -> Value:
             is_level = graph.node("Equal", codes, graph.array(np.arange(n, dtype=np.float32)))
             parts.append(graph.cast(is_level, FLOAT))
     return graph.concat(parts, axis=1)
+
+
+def _sparse_columns(graph: Graph, step: Any, values: Arrays, x: Value) -> Value:
+    scale, length = values
+    return _squashed(graph, x * graph.array(scale), 10) / graph.array(length)
+
+
+def _squashed(graph: Graph, x: Value, most: float) -> Value:
+    x = graph.node("Clip", x, *(graph.array(np.float32(end)) for end in (-1e18, 1e18)))
+    part = x / graph.array(np.float32(most))
+    return x / graph.node("Sqrt", part * part + graph.array(np.float32(1)))
 
 
 def _some(graph: Graph, x: Value, columns: list[int], of: int) -> Value:
@@ -148,6 +155,7 @@ _STEPS: dict[str, Callable[[Graph, Any, Arrays, Value], Value]] = {
     "activation": _activation,
     "normalise": _normalise,
     "columns": _columns,
+    "sparse_columns": _sparse_columns,
     "to_members": _to_members,
     "periodic": _periodic,
     "member_dense": _dense,

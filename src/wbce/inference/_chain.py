@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from wbce._backend import keras
-from wbce.networks import InputColumns, MemberDense, Mixture, PeriodicFeatures, ToMembers
+from wbce.networks import (
+    InputColumns,
+    MemberDense,
+    Mixture,
+    PeriodicFeatures,
+    SparseColumns,
+    ToMembers,
+)
 
 layers, activations = keras.layers, keras.activations
 
@@ -52,9 +59,10 @@ class Chain:
         the network's variables. ``"dense"`` (``activation``; kernel, bias if any),
         ``"activation"`` (``activation``), ``"normalise"`` (``epsilon``, ``scale``, ``center``;
         mean, variance, gamma, beta), and of the built-in networks ``"columns"`` (``n_categories``,
-        ``may_miss``; mean, scale, knots, scores), ``"to_members"``, ``"periodic"`` (``n_numbers``,
-        ``n_frequencies``; speed, frequency, phase), ``"member_dense"`` (``activation``; kernel,
-        bias) and ``"mixture"`` (``exclusive``; shift).
+        ``may_miss``; mean, scale, knots, scores), ``"sparse_columns"`` (scale, length),
+        ``"to_members"``, ``"periodic"`` (``n_numbers``, ``n_frequencies``; speed, frequency,
+        phase), ``"member_dense"`` (``activation``; kernel, bias) and ``"mixture"``
+        (``exclusive``; shift).
     ends_in : {"linear", "sigmoid", "softmax"}
         The last activation, which is left out of the steps.
     n_inputs, n_outputs : int
@@ -191,6 +199,10 @@ def _columns(layer: InputColumns) -> Step:
     }
 
 
+def _sparse_columns(layer: SparseColumns) -> Step:
+    return {"op": "sparse_columns", "variables": layer.fitted}
+
+
 def _periodic(layer: PeriodicFeatures) -> Step:
     return {
         "op": "periodic",
@@ -219,5 +231,6 @@ _STEPS: dict[type, Callable[[Any], Step | None]] = {
     InputColumns: _columns,
     MemberDense: _of_members,
     PeriodicFeatures: _periodic,
+    SparseColumns: _sparse_columns,
     ToMembers: lambda layer: {"op": "to_members"},
 }

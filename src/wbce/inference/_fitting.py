@@ -113,6 +113,13 @@ def _columns(step: Step, shapes: Shapes, members: int, width: int) -> tuple[int,
     return members, n_numbers * (2 if of_ranks else 1) + sum(may_miss) + sum(n_categories)
 
 
+def _sparse_columns(step: Step, shapes: Shapes, members: int, width: int) -> tuple[int, int]:
+    _same(shapes, (width,), ())
+    if members:
+        raise ValueError("it needs rows")
+    return members, width
+
+
 def _to_members(step: Step, shapes: Shapes, members: int, width: int) -> tuple[int, int]:
     _same(shapes)
     if members:
@@ -158,6 +165,7 @@ _CHECKS: dict[str, Callable[[Step, Shapes, int, int], tuple[int, int]]] = {
     "activation": _activation,
     "normalise": _normalise,
     "columns": _columns,
+    "sparse_columns": _sparse_columns,
     "to_members": _to_members,
     "periodic": _periodic,
     "member_dense": _of_members,

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from joblib import cpu_count
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from scipy.special import logit
 
 from wbce._backend import keras, tf
+from wbce._sparse import dense_blocks
 from wbce.inference._chain import Chain
 from wbce.inference._plain import (
     ROWS_IN_A_BLOCK,
@@ -129,14 +131,16 @@ class LogitFunction:
 
         Parameters
         ----------
-        X : array of shape (n_samples, ...) or nested arrays
+        X : array of shape (n_samples, ...), csr_array or nested arrays
 
         Returns
         -------
         ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes), or
         (n_samples, n_labels)
         """
-        arrays = [X] if isinstance(X, np.ndarray) else tf.nest.flatten(X)
+        if issparse(X) and not self._takes_sparse():
+            return np.concatenate([self(rows) for rows in dense_blocks(X)])
+        arrays = [X] if isinstance(X, np.ndarray) or issparse(X) else tf.nest.flatten(X)
         n_samples = arrays[0].shape[0]
         if n_samples <= _ROWS_AT_ONCE:
             return self._columns(self._piece(arrays).astype(np.float64))
@@ -151,6 +155,9 @@ class LogitFunction:
         else:
             pieces = [piece(start) for start in starts]
         return self._columns(np.concatenate(pieces, dtype=np.float64))
+
+    def _takes_sparse(self) -> bool:
+        return isinstance(self._evaluate, PlainNetwork) and self._evaluate.takes_sparse
 
     @property
     def largest_tensor(self) -> int:
@@ -185,8 +192,10 @@ class LogitFunction:
         n_rows = arrays[0].shape[0]
         filled = []
         for array, dtype in zip(arrays, self._dtypes, strict=True):
-            rows = as_dtype(np.asarray(array), dtype)
-            if n_rows % ROWS_IN_A_BLOCK:
+            rows = as_dtype(array if issparse(array) else np.asarray(array), dtype)
+            if n_rows % ROWS_IN_A_BLOCK and issparse(rows):
+                rows = rows[np.append(np.arange(n_rows), np.zeros(-n_rows % ROWS_IN_A_BLOCK, int))]
+            elif n_rows % ROWS_IN_A_BLOCK:
                 n_filled = n_rows + -n_rows % ROWS_IN_A_BLOCK
                 padded = np.empty((n_filled, *rows.shape[1:]), rows.dtype)
                 padded[:n_rows], padded[n_rows:] = rows, rows[:1]

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, issparse
 from scipy.special import erf, expit, log_expit, log_softmax, logsumexp
 
 from wbce._backend import keras
 from wbce.inference._chain import Chain, Step, chain_of
-from wbce.networks import columns_in_numpy
+from wbce.networks import columns_in_numpy, sparse_columns_in_numpy
 from wbce.tracing import resource_variables, values_of
 
 ROWS_IN_A_BLOCK = 32
@@ -70,6 +71,9 @@ class PlainNetwork:
     def __init__(self, chain: Chain, values: Callable[[], list[NDArray[Any]]]) -> None:
         self.ends_in = chain.ends_in
         self.n_outputs = chain.n_outputs
+        first = chain.steps[0]["op"]
+        self.takes_sparse = first in ("sparse_columns", "dense")
+        self._makes_sparse = first == "sparse_columns"
         self._values = values
         self._steps = [(_FUNCTIONS[s["op"]](s), len(s["variables"])) for s in chain.steps]
 
@@ -78,11 +82,14 @@ class PlainNetwork:
 
         Parameters
         ----------
-        X : ndarray of float32, shape (n_samples, n_features)
+        X : ndarray or csr_array of float32, shape (n_samples, n_features)
             A whole number of blocks of rows. Matrices are multiplied block by block, because
-            BLAS takes another kernel, which rounds differently, for another number of rows.
+            BLAS takes another kernel, which rounds differently, for another number of rows. Sparse
+            rows are multiplied one by one, and become blocks then.
         """
-        blocks = X.reshape(-1, ROWS_IN_A_BLOCK, X.shape[1])
+        if self._makes_sparse:
+            X = csr_array(X)
+        blocks = X if issparse(X) else X.reshape(-1, ROWS_IN_A_BLOCK, X.shape[1])
         values = iter(self._values())
         for function, n_variables in self._steps:
             blocks = function(blocks, *islice(values, n_variables))
@@ -116,6 +123,8 @@ def _dense(step: Step) -> Function:
 
     def function(x: Float32, kernel: Float32, bias: Float32 | None = None) -> Float32:
         result = x @ kernel
+        if result.ndim == 2:  # of sparse rows
+            result = result.reshape(-1, ROWS_IN_A_BLOCK, result.shape[1])
         if bias is not None:
             result += bias
         return activate(result)
@@ -176,6 +185,7 @@ _FUNCTIONS: dict[str, Callable[[Step], Function]] = {
     "activation": _activation,
     "normalise": _normalise,
     "columns": lambda step: columns_in_numpy(step["n_categories"], step["may_miss"]),
+    "sparse_columns": lambda step: sparse_columns_in_numpy,
     "to_members": lambda step: lambda x: x[:, np.newaxis],
     "periodic": _periodic,
     "member_dense": _dense,

@@ -4,6 +4,7 @@ from wbce.networks._bias import output_bias, start_bias
 from wbce.networks._built_in import (
     BUILT_IN,
     DEFAULT_NETWORK,
+    DEFAULT_SPARSE_NETWORK,
     N_MEMBERS,
     build_ensemble,
     build_linear,
@@ -26,10 +27,12 @@ from wbce.networks._members import (
     variables_of_members,
 )
 from wbce.networks._moments import Moments
+from wbce.networks._sparse_columns import SparseColumns, sparse_columns_in_numpy
 
 __all__ = [
     "BUILT_IN",
     "DEFAULT_NETWORK",
+    "DEFAULT_SPARSE_NETWORK",
     "N_MEMBERS",
     "InputColumns",
     "MemberDense",
@@ -37,6 +40,7 @@ __all__ = [
     "Moments",
     "OffsetRemover",
     "PeriodicFeatures",
+    "SparseColumns",
     "ToMembers",
     "after_columns",
     "build_ensemble",
@@ -47,6 +51,7 @@ __all__ = [
     "divided_rows",
     "members_of",
     "output_bias",
+    "sparse_columns_in_numpy",
     "start_bias",
     "variables_of_members",
 ]

@@ -12,12 +12,14 @@ import numpy as np
 from wbce._backend import keras
 from wbce.networks._inputs import InputColumns
 from wbce.networks._members import MemberDense, Mixture, PeriodicFeatures, ToMembers
+from wbce.networks._sparse_columns import SparseColumns
 
 layers = keras.layers
 
 Columns = tuple[list[int], list[bool]]
 
 DEFAULT_NETWORK = "ensemble"
+DEFAULT_SPARSE_NETWORK = "linear"
 N_MEMBERS = 16
 
 
@@ -96,11 +98,15 @@ def build_mlp(
     *,
     columns: Columns | None = None,
     multi_label: bool = False,
+    sparse: bool = False,
     hidden_layer_sizes: Sequence[int] = (64, 32),
 ) -> keras.Model:
-    """Build a multi-layer perceptron; parameters as in :func:`build_ensemble`."""
+    """Build a multi-layer perceptron; parameters as in :func:`build_ensemble`.
+
+    With ``sparse`` it is for rows of numbers that are mostly zero, see `SparseColumns`.
+    """
     _check_sizes(hidden_layer_sizes)
-    inputs, x, _ = _columns_of(input_shape, columns)
+    inputs, x = _sparse_columns_of(input_shape) if sparse else _columns_of(input_shape, columns)[:2]
     for size in hidden_layer_sizes:
         x = layers.Dense(size, activation="relu", kernel_initializer="he_uniform")(x)
     small = keras.initializers.VarianceScaling(0.01, "fan_avg", "uniform")
@@ -115,9 +121,10 @@ def build_linear(
     *,
     columns: Columns | None = None,
     multi_label: bool = False,
+    sparse: bool = False,
 ) -> keras.Model:
-    """Build a logistic regression; parameters as in :func:`build_ensemble`."""
-    inputs, x, _ = _columns_of(input_shape, columns)
+    """Build a logistic regression; parameters as in :func:`build_mlp`."""
+    inputs, x = _sparse_columns_of(input_shape) if sparse else _columns_of(input_shape, columns)[:2]
     activation = _end_for(n_outputs, multi_label)
     outputs = layers.Dense(n_outputs, activation, kernel_initializer="zeros")(x)
     return keras.Model(inputs, outputs, name="linear")
@@ -140,6 +147,12 @@ def _columns_of(
     n_categories, may_miss = columns or ([0] * n_columns, [False] * n_columns)
     layer = InputColumns(n_categories, may_miss, n_knots, name="columns")
     return inputs, layer(x), layer.n_numeric
+
+
+def _sparse_columns_of(input_shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """Inputs that may be sparse, and the columns made of them."""
+    inputs = keras.Input(input_shape, sparse=True)
+    return inputs, SparseColumns(name="columns")(inputs)
 
 
 def _is_number(value: Any) -> bool:

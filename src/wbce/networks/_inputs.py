@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from scipy.special import ndtri
 from sklearn.base import BaseEstimator, TransformerMixin
 
@@ -38,7 +39,7 @@ class OffsetRemover(TransformerMixin, BaseEstimator):
     def fit(self, X: NDArray[Any], y: Any = None) -> OffsetRemover:
         """Find the columns and their offsets."""
         self.offset_: Float64 | None = None
-        if X.dtype.kind in "iuf" and X.dtype.itemsize > 2 and len(X):
+        if not issparse(X) and X.dtype.kind in "iuf" and X.dtype.itemsize > 2 and len(X):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", RuntimeWarning)  # a column without a value
                 mean = np.nanmean(X, axis=0, dtype=np.float64)
@@ -50,6 +51,11 @@ class OffsetRemover(TransformerMixin, BaseEstimator):
 
     def transform(self, X: NDArray[Any]) -> NDArray[Any]:
         """Subtract the offsets."""
+        if self.offset_ is not None and issparse(X):
+            raise ValueError(
+                "X is sparse, but the fit had columns with a large offset, which is taken away "
+                "from all rows: pass dense rows, X.toarray()."
+            )
         return X if self.offset_ is None else X.astype(np.float64) - self.offset_
 
 
@@ -195,7 +201,8 @@ def columns_made_once(
     layer : InputColumns or None
         The layer whose output they are; see :func:`after_columns`.
     """
-    first = network.layers[1] if X.ndim == 2 and len(network.layers) > 1 else None
+    plain = isinstance(X, np.ndarray) and X.ndim == 2 and len(network.layers) > 1
+    first = network.layers[1] if plain else None
     if not isinstance(first, InputColumns) or first.output.dtype != "float32":
         return X, None
     shape = len(X), int(first.output.shape[-1])

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from wbce._rows import as_labels, check_sample_weight
 from wbce.columns import CategoryCounts, FrameColumns, is_frame
@@ -91,6 +92,11 @@ class Survey:
 
     def _check_like(self, block: Block, first: Block) -> None:
         """Check that a block has the columns and the types of the first."""
+        if issparse(block.X):
+            raise ValueError(
+                f"X is {type(block.X).__name__}, and blocks of a stream are dense. Pass all sparse "
+                "rows at once, which stay sparse, or X.toarray() of each block"
+            )
         if type(block.X) is not type(first.X) and is_frame(block.X) != is_frame(first.X):
             raise ValueError(
                 f"X is {type(block.X).__name__} here, and {type(first.X).__name__} in {first.name}"

@@ -17,9 +17,11 @@ from wbce.tracing._lending import (
     values_of,
 )
 from wbce.tracing._names import repeated_names
+from wbce.tracing._sparse_rows import SparseRows, takes_sparse_rows
 from wbce.tracing._threads import on_one_thread, only_processors
 
 __all__ = [
+    "SparseRows",
     "TraceCache",
     "aligned_empty",
     "architecture",
@@ -35,6 +37,7 @@ __all__ = [
     "repeated_names",
     "resource_variables",
     "set_trace_cache_size",
+    "takes_sparse_rows",
     "tensors_of",
     "traces",
     "values_of",

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from wbce._backend import keras, tf
 from wbce.losses import BatchLoss
 from wbce.losses._logits import recognise
 from wbce.networks import after_columns, columns_made_once, divided_rows, members_of
 from wbce.tracing import (
+    SparseRows,
     architecture,
     as_tensor,
     input_dtypes,
@@ -23,6 +25,7 @@ from wbce.tracing import (
     on_one_thread,
     only_processors,
     resource_variables,
+    takes_sparse_rows,
     tensors_of,
     traces,
 )
@@ -45,7 +48,7 @@ class CompiledTraining:
     network : keras.Model
         Built and compiled.
     X, y, sample_weight : ndarray of shape (n_samples, ...)
-        As Keras takes them.
+        As Keras takes them; X may be a canonical CSR array.
     batch_size : int
         Rows a step; of each member, if the network has several.
     keep_state : bool
@@ -83,12 +86,12 @@ class CompiledTraining:
         parts = [architecture(network), loss_key(network.loss), optimizer_key(optimizer)]
         self.is_private = None in parts
         # Code of the user's may hold state, or draw random numbers.
-        self._n_parts = 1 if self.is_private else n_parts_of(network, n_rows or len(X))
+        self._n_parts = 1 if self.is_private else n_parts_of(network, n_rows or X.shape[0])
         # A loss of the user's may take no weights at all.
         weighted = sample_weight is not None or parts[1] is not None
         key = None
         if not self.is_private:
-            specs = tuple((row.dtype.name, tuple(row.shape[1:])) for row in self._rows)
+            specs = tuple(map(repr, _any_number_of(self._rows)))
             key = (
                 "train",
                 *parts,
@@ -320,7 +323,8 @@ def _training_function(
 
             def next_step(i: Any, total: Any) -> Any:
                 batch = rows[i * batch_size : (i + 1) * batch_size]
-                x, targets, weights = (tf.gather(a, batch) for a in (X, y, sample_weight))
+                x = _taken(network, X, batch)
+                targets, weights = (tf.gather(a, batch) for a in (y, sample_weight))
                 loss = step(x, targets, weights if weighted else None, extra)
                 return i + 1, total + loss * tf.cast(tf.size(batch), tf.float32)
 
@@ -382,7 +386,7 @@ class CompiledLoss:
         numbers = numbers_of(network.loss)
         parts = [architecture(network), loss_key(network.loss)]
         weighted = sample_weight is not None or parts[1] is not None
-        specs = tuple((row.dtype.name, tuple(row.shape[1:])) for row in rows)
+        specs = tuple(map(repr, _any_number_of(rows)))
         key = None if None in parts else ("loss", *parts, specs)
         self._function = traces.get(key, lambda: _loss_function(network, numbers, rows, weighted))
         self._arguments = (
@@ -409,13 +413,15 @@ def _loss_function(
         sample_weight: Any,
         batch_size: Any,
     ) -> Any:
-        n_samples = tf.shape(X)[0]
+        n_samples = tf.shape(y)[0]
 
         def next_batch(start: Any, total: Any) -> Any:
             rows = slice(start, start + batch_size)
-            output = network(X[rows], training=False)
+            stop = tf.minimum(start + batch_size, n_samples)
+            x = _taken(network, X, tf.range(start, stop)) if isinstance(X, SparseRows) else X[rows]
+            output = network(x, training=False)
             loss = network._compute_loss(
-                x=X[rows],
+                x=x,
                 y=y[rows],
                 y_pred=output,
                 sample_weight=sample_weight[rows] if weighted else None,
@@ -475,8 +481,21 @@ def _spec(variable: Any) -> tuple[tuple[int, ...], str]:
     return tuple(variable.shape), tf.as_dtype(variable.dtype).name
 
 
+def _taken(network: keras.Model, X: Any, rows: Any) -> Any:
+    """Some of the rows, dense ones for a network that is not made for others."""
+    if not isinstance(X, SparseRows):
+        return tf.gather(X, rows)
+    x = X.take(rows)
+    return x if takes_sparse_rows(network) else tf.sparse.to_dense(x, validate_indices=False)
+
+
 def _any_number_of(rows: list[Any]) -> list[Any]:
-    return [tf.TensorSpec((None, *row.shape[1:]), row.dtype) for row in rows]
+    return [
+        row.spec_of_any()
+        if isinstance(row, SparseRows)
+        else tf.TensorSpec((None, *row.shape[1:]), row.dtype)
+        for row in rows
+    ]
 
 
 def _zeros(slots: list[tuple[tuple[int, ...], str]]) -> list[Any]:
@@ -497,7 +516,8 @@ def _row_tensors(
     sample_weight: NDArray[np.floating] | None,
 ) -> list[Any]:
     floatx = tf.as_dtype(keras.config.floatx())
-    weights = np.ones(len(X)) if sample_weight is None else sample_weight
+    weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight
     targets = floatx if y.dtype.kind == "f" else tf.as_dtype(y.dtype)
-    dtypes = input_dtypes(network, [X])[0], targets, floatx
-    return [as_tensor(a, dtype) for a, dtype in zip((X, y, weights), dtypes, strict=True)]
+    dtype = input_dtypes(network, [X])[0]
+    rows = SparseRows.of(X, dtype) if issparse(X) else as_tensor(X, dtype)
+    return [rows, as_tensor(y, targets), as_tensor(weights, floatx)]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 from wbce._backend import op_def_registry, tf
 
@@ -49,6 +50,8 @@ def _feed(update: Callable[[Any], None], thing: Any) -> None:
     elif isinstance(thing, np.ndarray):
         update(f"{thing.dtype.str}{thing.shape};".encode())
         update(np.ascontiguousarray(thing).reshape(-1).view(np.uint8))
+    elif issparse(thing):
+        _feed(update, [thing.shape, thing.data, thing.indices, thing.indptr])
     elif thing is None or isinstance(thing, bool | int | float | complex | str | bytes):
         text = repr(thing).encode()
         update(f"{len(text)};".encode() + text)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from wbce import __version__
 from wbce._backend import keras, tf
@@ -85,7 +86,9 @@ def needs_keras_fit(network: keras.Model, X: Any, y: Any, arguments: dict[str, A
         The reason; None where the compiled training gives the same.
     """
     reasons = {
-        "several inputs or targets": not all(isinstance(a, np.ndarray) for a in (X, y))
+        "several inputs or targets": not (
+            isinstance(y, np.ndarray) and (issparse(X) or isinstance(X, np.ndarray))
+        )
         or any(len(getattr(network, ends, None) or [0]) > 1 for ends in ("inputs", "outputs")),
         "rows that are no numbers": any(
             getattr(getattr(a, "dtype", None), "kind", "f") not in "biuf" for a in (X, y)
@@ -173,7 +176,7 @@ class NetworkTraining:
         self._wish, self._rows = checkpoint, (X, y)
         self._arguments = arguments
         self._callbacks = arguments.get("callbacks") or []
-        self._rows_of_members = rows_of_members or [np.arange(len(X))] * members_of(network)
+        self._rows_of_members = rows_of_members or [np.arange(X.shape[0])] * members_of(network)
         batch_size = arguments["batch_size"]
         n_rows = pools.n_rows if pools else max(map(len, self._rows_of_members))
         self._n_steps = -(-n_rows // batch_size)  # an epoch
@@ -192,7 +195,7 @@ class NetworkTraining:
         self._sound = SoundWeights(
             network, lambda variables: [*map(np.asarray, tensors_of(resource_variables(variables)))]
         )
-        self._work = len(X) * max(1, network.count_params()) if X.ndim == 2 else 2**62
+        self._work = X.shape[0] * max(1, network.count_params()) if X.ndim == 2 else 2**62
         self._validation_loss: CompiledLoss | None = None
         if arguments.get("validation_data") is not None:
             X_val, y_val, weight_val = (*arguments["validation_data"], None)[:3]
