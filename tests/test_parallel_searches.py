@@ -164,15 +164,19 @@ def test_dasks_recipe(abalone, serial):
         joblib.parallel_config("dask")
 
 
+@pytest.mark.slow
 def test_a_killed_dask_worker_is_an_error_and_the_next_search_works(abalone, serial, cluster):
     from distributed import KilledWorker
 
     estimator = clf()
+    with (
+        joblib.parallel_config("dask", scatter=list(abalone)),
+        pytest.raises((CancelledError, KilledWorker)),
+    ):
+        grid(estimator, scoring=killed).fit(*abalone)
+    assert not hasattr(estimator, "model_")
+    cluster.restart()
     with joblib.parallel_config("dask", scatter=list(abalone)):
-        with pytest.raises((CancelledError, KilledWorker)):
-            grid(estimator, scoring=killed).fit(*abalone)
-        assert not hasattr(estimator, "model_")
-        cluster.wait_for_workers(2, timeout=60)
         assert np.array_equal(scores(grid(estimator).fit(*abalone)), serial)
 
 
