@@ -1,9 +1,9 @@
 """A grid search over 100 fits: two workers against one, on threads, processes and Dask.
 
-After a serial search that compiles, serial and parallel searches of each backend alternate; the ratio
-is the median of theirs. The first search of a backend, which starts its workers, is apart. Busy
-cores are the processor time of this process and its children over a stretch of wall time. The
-processes of loky are then kept at work, for their memory.
+After a serial search that compiles, serial and parallel searches of each backend alternate; the
+ratio is the median of theirs. The first search of a backend, which starts its workers, is apart.
+Busy cores are the processor time of this process and its children over a stretch of wall time.
+The processes of loky are then kept at work, for their memory.
 """
 
 from __future__ import annotations
@@ -196,8 +196,8 @@ def report(figures: dict[str, Any], n_rows: int) -> str:
         f"{figures['n_cores']} cores, {N_WORKERS} workers against one: "
         + ", ".join(f"{name} {number}" for name, number in figures["versions"].items()),
         "",
-        "| backend | one worker | two | ratio | bar | first search, more | cores busy, mean and peak "
-        "| scores |",
+        "| backend | one worker | two | ratio | bar | first search, more "
+        "| cores busy, mean and peak | scores |",
         "| --- | ---: | ---: | ---: | --- | ---: | ---: | --- |",
     ]
     for name, of in figures["backends"].items():
