@@ -94,14 +94,30 @@ def test_other_searches(abalone, backend):
         assert np.array_equal(here.predict_proba(abalone[0]), there.predict_proba(abalone[0]))
 
 
-def test_folds_of_a_threshold_and_parts_of_an_ensemble_within_a_search(abalone):
-    ensemble = clf(model="ensemble", model__n_members=4, epochs=30)
-    of_folds = clf(threshold="auto", threshold_cv=2, early_stopping=True)
-    for estimator in ensemble, of_folds:
-        search = grid(estimator, error_score="raise")
-        expected = scores(search.fit(*abalone))
-        with joblib.parallel_config("threading", n_jobs=2):
-            assert np.array_equal(scores(search.fit(*abalone)), expected)
+def test_folds_of_a_threshold_within_a_search(abalone):
+    search = grid(clf(threshold="auto", threshold_cv=2, early_stopping=True))
+    expected = scores(search.fit(*abalone))
+    with joblib.parallel_config("threading", n_jobs=2):
+        assert np.array_equal(scores(search.fit(*abalone)), expected)
+
+
+def test_parts_of_an_ensemble_stay_in_the_thread_of_a_worker(abalone, monkeypatch):
+    X, y = (np.concatenate([rows, rows]) for rows in abalone)  # enough to be divided
+    search = grid(clf(model=None, epochs=1))
+    used = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, *arguments):
+            used.append(self)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr("wbce.training._parts.ThreadPoolExecutor", Pool)
+    monkeypatch.setattr("wbce._cores.cpu_count", lambda: 2)
+    expected = scores(search.fit(X, y))
+    assert len(used) == 4  # fits
+    with joblib.parallel_config("threading", n_jobs=2):
+        assert np.array_equal(scores(search.fit(X, y)), expected)
+    assert len(used) == 4
 
 
 def test_searches_side_by_side_in_a_thread_pool(abalone, serial):
@@ -214,7 +230,9 @@ def test_optunas_study_prunes_by_epoch(abalone, quiet_optuna):
 def test_optunas_search_prunes_by_epoch(abalone, quiet_optuna):
     search = recipe("Optuna", 1, X=abalone[0], y=abalone[1])["optuna_search"]
     assert search.best_estimator_.threshold_ == 0.3
-    assert search.best_estimator_.pos_weight_ == pytest.approx(search.best_params_["pos_weight"])
+    assert search.best_estimator_.pos_weight_ == pytest.approx(
+        search.study_.best_params["pos_weight"]
+    )
     assert {len(trial.intermediate_values) for trial in search.trials_} <= set(range(1, 9))
     search.estimator.set_params(threshold="auto")
     with pytest.raises(ValueError, match='threshold="auto" is chosen on validation rows'):
