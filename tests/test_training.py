@@ -1,5 +1,7 @@
 import random
+import threading
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -61,6 +63,28 @@ def test_an_error_inside_restores_the_generators():
     with pytest.raises(RuntimeError), seeded(4):
         raise RuntimeError
     assert random.random() == expected
+
+
+def test_what_other_threads_draw_does_not_matter():
+    def draw(meanwhile):
+        with seeded(5):
+            first = keras.random.normal((3,)).numpy()
+            thread = threading.Thread(target=meanwhile)
+            thread.start()
+            thread.join()
+            return np.r_[first, keras.initializers.GlorotUniform()((3, 3)).numpy().ravel()]
+
+    assert np.array_equal(draw(random.random), draw(lambda: None))
+    assert np.array_equal(draw(keras.random.SeedGenerator), draw(lambda: None))
+
+
+def test_a_network_may_be_built_under_a_seed_of_its_own():
+    def draw(seed):
+        with seeded(seed):
+            keras.utils.set_random_seed(7)
+            return random.random(), keras.initializers.GlorotUniform()((3,)).numpy().tolist()
+
+    assert draw(5) == draw(6)
 
 
 class Network:

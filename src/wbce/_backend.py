@@ -8,6 +8,8 @@ with quiet_start():
     import keras
     import tensorflow as tf
     from keras.src.backend.common import global_state  # private: where its own generator lives
+    from keras.src.random import seed_generator  # private: what it draws seeds from
+    from keras.src.utils import rng_utils  # private: where a user seeds that
     from scikeras.utils.transformers import ClassifierLabelEncoder
     from scikeras.wrappers import BaseWrapper, KerasClassifier
     from tensorflow.python.eager import execute  # private: an operation on many variables
@@ -25,5 +27,7 @@ __all__ = [
     "global_state",
     "keras",
     "op_def_registry",
+    "rng_utils",
+    "seed_generator",
     "tf",
 ]

@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from joblib import cpu_count
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from scipy.special import logit
 
 from wbce._backend import keras, tf
+from wbce._cores import n_threads
 from wbce._sparse import dense_blocks
 from wbce.inference._chain import Chain
 from wbce.inference._plain import (
@@ -150,7 +150,7 @@ class LogitFunction:
             return self._piece([a[start : start + _ROWS_AT_ONCE] for a in arrays])
 
         if isinstance(self._evaluate, PlainNetwork):  # TensorFlow uses all cores by itself
-            with ThreadPoolExecutor(min(cpu_count(), len(starts))) as pool:
+            with ThreadPoolExecutor(min(n_threads(), len(starts))) as pool:
                 pieces = list(pool.map(piece, starts))
         else:
             pieces = [piece(start) for start in starts]

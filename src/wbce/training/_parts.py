@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import numpy as np
-from joblib import cpu_count
 from numpy.typing import NDArray
 
 from wbce._backend import keras, tf
+from wbce._cores import n_threads
 from wbce.networks import members_of, variables_of_members
 from wbce.tracing import resource_variables
 
@@ -89,15 +89,18 @@ class Parts:
         return list({id(variable): variable for variable in of_parts}.values())
 
     def run(self, train: Callable[[int], Result]) -> list[Result]:
-        """Train every part, in as many threads as there are processors."""
+        """Train every part, side by side where this fit has more than one thread."""
         if self._n_parts == 1:
             return [train(0)]
         if self._others_look:
             for variable, shares in zip(self._divided, self._shares, strict=True):
                 for share, value in zip(shares, self._split(variable), strict=True):
                     share.assign(value)
-        with ThreadPoolExecutor(min(self._n_parts, cpu_count())) as pool:
-            results = list(pool.map(train, range(self._n_parts)))
+        if n_threads() == 1:
+            results = [train(part) for part in range(self._n_parts)]
+        else:
+            with ThreadPoolExecutor(min(self._n_parts, n_threads())) as pool:
+                results = list(pool.map(train, range(self._n_parts)))
         self._join(0, len(self._divided) if self._others_look else len(self._of_members))
         return results
 
