@@ -112,15 +112,22 @@ def read_archive(path: str | os.PathLike[str]) -> tuple[Any, list[NDArray[Any]]]
         If it cannot be read at all.
     """
     with open(path, "rb", opener=_opened_at_once) as file:
-        try:
-            return _read(file)
-        except ArchiveError as error:
-            raise ArchiveError(f"{os.fspath(path)!r} {error}") from error
-        except Exception as error:  # of bytes of any form
-            raise ArchiveError(
-                f"{os.fspath(path)!r} cannot be read: it is no file of this package, was cut off, "
-                f"or has been damaged ({type(error).__name__}: {error}). Take another copy of it."
-            ) from error
+        return read_archive_from(file, path)
+
+
+def read_archive_from(
+    file: BinaryIO, path: str | os.PathLike[str]
+) -> tuple[Any, list[NDArray[Any]]]:
+    """Read a document and arrays from an open file; errors name ``path``."""
+    try:
+        return _read(file)
+    except ArchiveError as error:
+        raise ArchiveError(f"{os.fspath(path)!r} {error}") from error
+    except Exception as error:  # of bytes of any form
+        raise ArchiveError(
+            f"{os.fspath(path)!r} cannot be read: it is no file of this package, was cut off, "
+            f"or has been damaged ({type(error).__name__}: {error}). Take another copy of it."
+        ) from error
 
 
 def _opened_at_once(path: str, flags: int) -> int:
