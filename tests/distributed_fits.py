@@ -77,7 +77,9 @@ def refusals(own):
         "other rows": message(lambda: clf().fit(other, Y)),
         "other seeds": message(lambda: clf(random_state=own).fit(X, Y)),
         "no seed": message(lambda: clf(random_state=None).fit(X, Y)),
-        "a loss of batches": message(lambda: clf(loss="tversky").fit(X, Y)),
+        "a loss of batches": message(
+            lambda: clf(loss="tversky").fit(X, Y, X_val=X_VAL, y_val=Y_VAL)
+        ),
         "metrics": message(lambda: clf(metrics=["accuracy"]).fit(X, Y)),
         "a sum": message(lambda: clf(loss__reduction="sum").fit(X, Y)),
         "parts": message(lambda: clf().partial_fit(X, Y)),
@@ -87,46 +89,58 @@ def refusals(own):
 def mirrored():
     """On two devices of this process, and what each found in its rows."""
     model = WeightedKerasClassifier(
-        normalised, distribute="mirrored", early_stopping=False, epochs=2, batch_size=32,
-        shuffle=False, random_state=0,
-    ).fit(X[:64], Y[:64])  # fmt: skip
-    moments = model.model_.layers[0].get_weights()[2:]
-    return {**result(fitted("ensemble", "mirrored")),
-            "means": moments[0], "variances": moments[1],
-            "replicas": np.array(_distributed.replicas_of("mirrored").n_replicas)}  # fmt: skip
+        normalised,
+        distribute="mirrored",
+        early_stopping=False,
+        epochs=2,
+        batch_size=32,
+        shuffle=False,
+        random_state=0,
+    ).fit(X[:64], Y[:64])
+    means, variances = model.model_.layers[0].get_weights()[2:]
+    found = result(fitted("ensemble", "mirrored"))
+    n_replicas = np.array(_distributed.replicas_of("mirrored").n_replicas)
+    return {**found, "means": means, "variances": variances, "n_replicas": n_replicas}
+
+
+def on_two_devices():
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
+def dying(n_calls):
+    """Have this process killed at a call, while the others wait amid its first step."""
+    run, calls = _compiled.CompiledTraining.run, []
+
+    def counted(self, order):
+        calls.append(order)
+        if len(calls) == n_calls:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return run(self, order)
+
+    _compiled.CompiledTraining.run = counted
 
 
 def main(folder, becomes):
     folder = Path(folder)
     if becomes == "mirrored":
-        (cpu,) = tf.config.list_physical_devices("CPU")
-        halves = [tf.config.LogicalDeviceConfiguration()] * 2
-        tf.config.set_logical_device_configuration(cpu, halves)
+        on_two_devices()
         np.savez(folder / "mirrored", **mirrored())
         return
     own = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
-    _checkpoint.SECONDS_BETWEEN, _epochs._STEPS_AT_ONCE = 0, 21  # three epochs
-    files = folder / f"files of {own}"
-    if becomes == "killed":
-        run, calls = _compiled.CompiledTraining.run, []
-
-        def dying(self, order):
-            calls.append(order)
-            if len(calls) == 2 and own == 0:  # the other waits amid the first step of its call
-                os.kill(os.getpid(), signal.SIGKILL)
-            return run(self, order)
-
-        _compiled.CompiledTraining.run = dying    if becomes != "all":
-        said = message(lambda: np.savez(folder / f"resumed {own}", **result(
-            fitted("to be killed", "multi_worker", files))))  # fmt: skip
-        (folder / f"{becomes} {own}.json").write_text(json.dumps(said))
-        return
-    found = {}
-    for name in FITS:
-        found |= {f"{name}/{k}": v for k, v in result(fitted(name, "multi_worker")).items()}
-    told = refusals(own)
-    np.savez(folder / f"all {own}", **found)
-    (folder / f"all {own}.json").write_text(json.dumps(told))
+    found, told = {}, {}
+    if becomes == "all":
+        for name in FITS:
+            found |= {f"{name}/{k}": v for k, v in result(fitted(name, "multi_worker")).items()}
+        told = refusals(own)
+    else:
+        _checkpoint.SECONDS_BETWEEN, _epochs._STEPS_AT_ONCE = 0, 21  # three epochs a call
+        if becomes == "killed" and own == 0:
+            dying(2)
+        files = folder / f"files of {own}"
+        told = message(lambda: found.update(result(fitted("to be killed", "multi_worker", files))))
+    np.savez(folder / f"{becomes} {own}", **found)
+    (folder / f"{becomes} {own}.json").write_text(json.dumps(told))
 
 
 if __name__ == "__main__":
