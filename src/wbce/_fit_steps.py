@@ -316,7 +316,9 @@ class FitSteps(JudgingSteps):
         return CheckpointWish(self.checkpoint, stays=self._left_checkpoints is not None)
 
     def _depends_on(self, judge: Rows | None) -> dict[str, Any]:
-        """What the training depends on beside what it is handed, by name."""
+        """What the training depends on beside what it is handed, by name, if anybody asks."""
+        if self.checkpoint is None and self.distribute is None:
+            return {}
         parameters = {
             name: value
             for name, value in self.get_params(deep=False).items()

@@ -100,8 +100,13 @@ class Replicas:
         """Whether each holds in any process."""
         return flags
 
-    def check_same(self, depends_on: dict[str, Any]) -> None:
+    def check_same(self, depends_on: Callable[[], dict[str, Any]]) -> None:
         """See that all processes are about to train the same.
+
+        Parameters
+        ----------
+        depends_on : callable
+            Returns what the training depends on, by name.
 
         Raises
         ------
@@ -194,16 +199,17 @@ class _Workers(_Mirrored):
         """As `Replicas` has it."""
         return tuple(bool(n) for n in self._sum(np.array(flags, dtype=np.int64)))
 
-    def check_same(self, depends_on: dict[str, Any]) -> None:
+    def check_same(self, depends_on: Callable[[], dict[str, Any]]) -> None:
         """As `Replicas` has it, by a digest of each part."""
-        digests = np.array([int(digest(own)[:12], 16) for own in depends_on.values()])
+        parts = depends_on()
+        digests = np.array([int(digest(own)[:12], 16) for own in parts.values()])
         of_workers = np.zeros((len(self._cluster.addresses), len(digests)), dtype=np.int64)
         of_workers[self._cluster.own] = digests
         of_workers = self._sum(of_workers)
         differs = of_workers != of_workers[0]
         if differs.any():
-            who = [self._cluster.name(i) for i in np.flatnonzero(differs.any(axis=1))]
-            what = [part for part, own in zip(depends_on, differs.T, strict=True) if own.any()]
+            who = [self._cluster.name(int(i)) for i in np.flatnonzero(differs.any(axis=1))]
+            what = [part for part, own in zip(parts, differs.T, strict=True) if own.any()]
             raise ValueError(
                 "distribute='multi_worker' has every worker call the same fit, with all rows, and "
                 f"divides each step's rows itself; but {', '.join(who)} differs from "

@@ -218,7 +218,7 @@ class NetworkTraining:
             If no epoch was run to its end; or at the second Ctrl-C, at once.
         """
         arguments, network, replicas = self._arguments, self.network, self._replicas
-        replicas.check_same(self._all_it_depends_on(seed))
+        replicas.check_same(lambda: self._all_it_depends_on(seed))
         verbose, first, last = (
             arguments.get(name, default)
             for name, default in (("verbose", 0), ("initial_epoch", 0), ("epochs", 1))
