@@ -124,7 +124,8 @@ class CompiledTraining:
         everything = [*self._parts.all_variables(), *beside]
         self._everything = list({id(variable): variable for variable in everything}.values())
         self._described = [*map(repr, parts), one_thread, weighted, self._n_parts, first is None]
-        self._described += [replicas.way] if replicas.way else []
+        self._divided = not alone
+        self._described += [replicas.way] if self._divided else []
 
     def identity(self) -> list[Any]:
         """All that a step depends on but the rows, for a `digest`.
@@ -132,8 +133,11 @@ class CompiledTraining:
         Raises
         ------
         ValueError
-            If code of the user's takes part that has a state which nobody can see.
+            If code of the user's takes part that has a state which nobody can see, or whose
+            steps are divided.
         """
+        if self.is_private and self._divided:
+            raise ValueError("code of yours takes part, in steps that are divided among replicas")
         code = computation(self._program.function) if self.is_private else []
         variables = [np.asarray(tensor) for tensor in self.state()]
         return [self._described, code, [np.asarray(n) for n in _values(self._numbers)], variables]
