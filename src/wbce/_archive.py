@@ -112,15 +112,24 @@ def read_archive(path: str | os.PathLike[str]) -> tuple[Any, list[NDArray[Any]]]
         If it cannot be read at all.
     """
     with open(path, "rb", opener=_opened_at_once) as file:
-        try:
-            return _read(file)
-        except ArchiveError as error:
-            raise ArchiveError(f"{os.fspath(path)!r} {error}") from error
-        except Exception as error:  # of bytes of any form
-            raise ArchiveError(
-                f"{os.fspath(path)!r} cannot be read: it is no file of this package, was cut off, "
-                f"or has been damaged ({type(error).__name__}: {error}). Take another copy of it."
-            ) from error
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ArchiveError(f"{os.fspath(path)!r} is a pipe or a device, and no file.")
+        return read_archive_from(file, path)
+
+
+def read_archive_from(
+    file: BinaryIO, path: str | os.PathLike[str]
+) -> tuple[Any, list[NDArray[Any]]]:
+    """Read a document and arrays from an open file; errors name ``path``."""
+    try:
+        return _read(file)
+    except ArchiveError as error:
+        raise ArchiveError(f"{os.fspath(path)!r} {error}") from error
+    except Exception as error:  # of bytes of any form
+        raise ArchiveError(
+            f"{os.fspath(path)!r} cannot be read: it is no file of this package, was cut off, "
+            f"or has been damaged ({type(error).__name__}: {error}). Take another copy of it."
+        ) from error
 
 
 def _opened_at_once(path: str, flags: int) -> int:
@@ -129,11 +138,9 @@ def _opened_at_once(path: str, flags: int) -> int:
 
 
 def _read(file: BinaryIO) -> tuple[Any, list[NDArray[Any]]]:
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        raise ArchiveError("is a pipe or a device, and no file.")
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
-        _check_members(members, os.fstat(file.fileno()).st_size)
+        _check_members(members, file.seek(0, os.SEEK_END))
         document = json.loads(archive.read(members[0]), parse_constant=_refuse_constant)
         arrays = [_array(archive.read(member), member.filename) for member in members[1:]]
     return document, arrays

@@ -36,6 +36,7 @@ class FitSteps(StreamSteps):
     """What `fit` and `partial_fit` do, step by step."""
 
     checkpoint: Any
+    distribute: str | None
     history_: Any
     class_weight_: Any  # a dict; one a label for several labels
     pos_weight_: Any
@@ -295,7 +296,8 @@ class FitSteps(StreamSteps):
                 seed=seed,
                 keep_state=self._keeps_optimizer,
                 rows_of_members=train.trained_on(),
-                checkpoint=None if in_parts else self._checkpoint_wish(train, judge),
+                checkpoint=None if in_parts else self._checkpoint_wish(),
+                depends_on=self._depends_on(train, judge),
                 pools=pools,
                 epochs=initial_epoch + (last_epoch or epochs),
                 initial_epoch=initial_epoch,
@@ -318,19 +320,30 @@ class FitSteps(StreamSteps):
             self.validation_score_ = self._validation_scores(judge, logits())["val_log_loss"]
         return self._with_those_of_folds(ended.keeping(self.best_epoch_))
 
-    def _checkpoint_wish(self, train: Rows, judge: Rows | None) -> CheckpointWish | None:
+    def _checkpoint_wish(self) -> CheckpointWish | None:
         if self.checkpoint is None:
             return None
+        return CheckpointWish(self.checkpoint, stays=self._left_checkpoints is not None)
+
+    def _depends_on(self, train: Rows, judge: Rows | None) -> dict[str, Any]:
+        """What the training depends on beside what it is handed, by name, if anybody asks."""
+        if self.checkpoint is None and self.distribute is None:
+            return {}
         parameters = {
             name: value
             for name, value in self.get_params(deep=False).items()
             if name not in ("checkpoint", "verbose")
         }
         judging = judge and [judge.X, judge.codes, judge.y, judge.sample_weight, judge.held_out]
-        depends_on = [parameters, judging, self.class_weight_]
+        weights_of_classes = getattr(self, "class_weight_", None)
+        found: dict[str, Any] = {
+            "parameters": parameters,
+            "rows that judge": judging,
+            "class weights": weights_of_classes,
+        }
         if isinstance(train, StreamRows):
-            depends_on += train.identity
-        return CheckpointWish(self.checkpoint, depends_on, stays=self._left_checkpoints is not None)
+            found["the stream"] = train.identity
+        return found
 
     def _with_those_of_folds(self, ended: Ended) -> Ended:
         """Have the files of the folds' networks removed with that of the last one."""
@@ -418,6 +431,11 @@ class FitSteps(StreamSteps):
     # ------------------------------------------------------------------ parts of a stream
 
     def _check_parts_suffice(self, arguments: dict[str, Any]) -> None:
+        if self.distribute is not None:
+            raise ValueError(
+                f"distribute={self.distribute!r} divides the steps of fit among replicas, and "
+                "partial_fit trains in this process alone. Pass distribute=None."
+            )
         for name in ("epochs", "initial_epoch"):
             if name in arguments:
                 raise TypeError(

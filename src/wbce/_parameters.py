@@ -19,6 +19,7 @@ from wbce.decisions import binary_objective, class_objective
 from wbce.losses import PointwiseLoss, check_cost_matrix
 from wbce.losses._arguments import checked_numbers
 from wbce.networks import BUILT_IN
+from wbce.training import WAYS
 from wbce.validation import check_threshold_cv, check_validation_split
 
 _TUNED = ("auto", "exact")
@@ -66,6 +67,7 @@ def check_parameters(estimator: Any) -> None:
     check_count("n_iter_no_change", estimator.n_iter_no_change)
     check_count("epochs", estimator.epochs)
     _check_checkpoint(estimator.checkpoint, estimator.random_state)
+    _check_distribute(estimator.distribute, estimator.random_state)
 
 
 def _check_model(model: Any) -> None:
@@ -179,6 +181,22 @@ def _check_checkpoint(folder: Any, random_state: Any) -> None:
         raise ValueError(
             f"checkpoint={os.fspath(folder)!r} needs random_state: with None every fit has another "
             "seed, and none could go on from the file of one that was killed. Pass a number."
+        )
+
+
+def _check_distribute(way: Any, random_state: Any) -> None:
+    if way is None:
+        return
+    if not isinstance(way, str) or way not in WAYS:
+        raise ValueError(
+            f"distribute={shortened(way)} is not allowed: pass 'mirrored' (all devices of this "
+            "process), 'multi_worker' (the processes of TF_CONFIG) or None. A name, and no "
+            "tf.distribute.Strategy, which could not be cloned or stored."
+        )
+    if way == "multi_worker" and random_state is None:
+        raise ValueError(
+            "distribute='multi_worker' needs random_state: with None every worker has another "
+            "seed, and would train another network. Pass a number, the same everywhere."
         )
 
 

@@ -20,7 +20,7 @@ from wbce.inference import LogitFunction, checked_chain
 from wbce.losses._posterior import refuse_nan, two_columns
 from wbce.prior import estimate_prior
 from wbce.streams import stream_of
-from wbce.training import batch_size_for, check_folder, seeded
+from wbce.training import batch_size_for, check_folder, replicas_of, seeded
 from wbce.validation import check_validation_split
 
 
@@ -156,6 +156,11 @@ class WeightedKerasClassifier(FitSteps):
         result as without interruption; then the file is removed. A folder serves any number of
         fits side by side, those of a search too. Needs ``random_state``, and no callbacks or other
         things that only Keras' own ``fit`` can do. ``partial_fit`` does not use it.
+    distribute : {"mirrored", "multi_worker"} or None, default=None
+        Among what ``fit`` divides the rows of every step: the devices of this process, or the
+        processes that the environment variable ``TF_CONFIG`` names, each of which calls the same
+        ``fit`` with all rows and ends with the same estimator. `batch_size` is of all together.
+        See docs/distributed.md for what cannot be divided.
     **routed
         Routed parameters (``model__``, ``optimizer__``, ``loss__``, ``metrics__``,
         ``callbacks__``, ``fit__``, ``predict__``), and arguments that `model`, a callable, names.
@@ -269,6 +274,7 @@ class WeightedKerasClassifier(FitSteps):
         verbose: int = 0,
         warm_start: bool = False,
         checkpoint: Any = None,
+        distribute: str | None = None,
         **routed: Any,
     ) -> None:
         self.model = model
@@ -300,6 +306,7 @@ class WeightedKerasClassifier(FitSteps):
         self.verbose = verbose
         self.warm_start = warm_start
         self.checkpoint = checkpoint
+        self.distribute = distribute
         self._take_keywords(routed)
 
     # ------------------------------------------------------------------ fitting
@@ -367,6 +374,7 @@ class WeightedKerasClassifier(FitSteps):
             check_count("epochs", epochs)
             if self.checkpoint is not None:
                 check_folder(self.checkpoint)
+            replicas_of(self.distribute)  # who must meet before TensorFlow computes anything
             seed = self._draw_seed()
             going_on = self.warm_start and hasattr(self, "model_")
             for name in ("_weight_so_far", "_moved_prior"):

@@ -27,7 +27,9 @@ from wbce.training import (
     GoodEpochs,
     NetworkTraining,
     ValidationScore,
+    cannot_divide,
     needs_keras_fit,
+    replicas_of,
     seeded,
 )
 
@@ -303,6 +305,7 @@ class Network(KerasClassifier):
         keep_state: bool,
         rows_of_members: Any = None,
         checkpoint: CheckpointWish | None = None,
+        depends_on: dict[str, Any] | None = None,
         pools: Pools | None = None,
         **arguments: Any,
     ) -> Ended:
@@ -339,12 +342,39 @@ class Network(KerasClassifier):
                     f"which Keras' own fit cannot do, and it is needed for this: {reason}. Pass "
                     "checkpoint=None, or do without that."
                 )
+            if pools is not None and self.distribute is not None:
+                raise ValueError(
+                    f"distribute={self.distribute!r} divides rows in memory among replicas, and X "
+                    "is a stream. Pass distribute=None, or rows in memory."
+                )
+            if reason is not None and self.distribute is not None:
+                raise ValueError(
+                    f"distribute={self.distribute!r} divides each step's rows among replicas, "
+                    f"which Keras' own fit does not, and it is needed for this: {reason}. Pass "
+                    "distribute=None, or do without that."
+                )
             if reason is not None:
                 return self._fit_by_keras(X, y, arguments)
+            replicas = replicas_of(self.distribute)
+            obstacle = cannot_divide(network) if self.distribute is not None else None
+            if obstacle is not None:
+                raise ValueError(
+                    f"distribute={self.distribute!r} divides each step's rows among replicas, but "
+                    f"{obstacle}; or pass distribute=None."
+                )
             training = NetworkTraining(
-                network, X, y, arguments, keep_state, rows_of_members, checkpoint, pools
+                network,
+                X,
+                y,
+                arguments,
+                keep_state,
+                rows_of_members,
+                checkpoint,
+                depends_on,
+                replicas,
+                pools,
             )
-        with seeded(seed) if training.runs_users_code else nullcontext():
+        with seeded(seed) if training.runs_users_code else nullcontext(), replicas.training():
             ended = training.run(seed)
         self._optimizer_slots = training.slots
         return ended

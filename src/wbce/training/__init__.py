@@ -3,11 +3,13 @@
 from wbce.training._batch_size import batch_size_for
 from wbce.training._callbacks import MemberScores, ValidationScore
 from wbce.training._checkpoint import CheckpointWish, check_folder
+from wbce.training._distributed import WAYS, cannot_divide, replicas_of
 from wbce.training._epochs import NetworkTraining, needs_keras_fit
 from wbce.training._faults import Ended, GoodEpochs, nothing_kept
 from wbce.training._seeding import seeded
 
 __all__ = [
+    "WAYS",
     "CheckpointWish",
     "Ended",
     "GoodEpochs",
@@ -15,8 +17,10 @@ __all__ = [
     "NetworkTraining",
     "ValidationScore",
     "batch_size_for",
+    "cannot_divide",
     "check_folder",
     "needs_keras_fit",
     "nothing_kept",
+    "replicas_of",
     "seeded",
 ]

@@ -54,15 +54,12 @@ class CheckpointWish:
     Attributes
     ----------
     folder : str or path-like
-    depends_on : list
-        What the training depends on beside what it sees itself, see `digest`.
     stays : bool
         Whether the file is to stay when the training is complete, until a larger one is that it
         is part of.
     """
 
     folder: str | os.PathLike[str]
-    depends_on: list[Any]
     stays: bool = False
 
 
@@ -94,7 +91,7 @@ class Checkpoint:
         """
         with self.damage():
             try:
-                return _progress(*read_archive(self.path))
+                return as_progress(*read_archive(self.path))
             except FileNotFoundError:
                 return None
 
@@ -147,7 +144,8 @@ class Checkpoint:
             path.unlink(missing_ok=True)
 
 
-def _progress(document: Any, arrays: Sequence[NDArray[Any]]) -> Progress:
+def as_progress(document: Any, arrays: Sequence[NDArray[Any]]) -> Progress:
+    """What a file says."""
     if document["checkpoint"] != _FORMAT:
         raise ValueError(f"format {document['checkpoint']}")
     if sum(document["groups"].values()) != len(arrays):

@@ -30,6 +30,7 @@ from wbce.tracing import (
     traces,
 )
 from wbce.training._digest import computation
+from wbce.training._distributed import ALONE, Replicas, added_up, averaged_over_replicas
 from wbce.training._fused import apply_gradients, wants_extra_slot
 from wbce.training._keys import loss_key, numbers_of, optimizer_key
 from wbce.training._parts import Parts, joined, n_parts_of, orders_of_parts
@@ -54,6 +55,8 @@ class CompiledTraining:
     keep_state : bool
         Whether the optimizer's variables must be Keras' own while the training goes on. If not,
         those of a fresh optimizer are lighter ones, see :meth:`finish`.
+    replicas : Replicas, optional
+        Among which the rows of every step are divided.
     n_rows : int, optional
         How many there will be, where `X` is some of them, and others are taken later.
 
@@ -71,6 +74,7 @@ class CompiledTraining:
         sample_weight: NDArray[np.floating] | None,
         batch_size: int,
         keep_state: bool,
+        replicas: Replicas = ALONE,
         n_rows: int | None = None,
     ) -> None:
         first = None
@@ -82,11 +86,13 @@ class CompiledTraining:
         optimizer = network.optimizer
         numbers = [*numbers_of(network.loss), *numbers_of(optimizer)]
         work = batch_size * sum(int(np.prod(v.shape)) for v in network.trainable_variables)
-        one_thread = X.ndim == 2 and work <= _ONE_THREAD_WORK and only_processors()
+        alone = replicas.way is None
+        one_thread = alone and X.ndim == 2 and work <= _ONE_THREAD_WORK and only_processors()
         parts = [architecture(network), loss_key(network.loss), optimizer_key(optimizer)]
         self.is_private = None in parts
         # Code of the user's may hold state, or draw random numbers.
-        self._n_parts = 1 if self.is_private else n_parts_of(network, n_rows or X.shape[0])
+        divisible = alone and not self.is_private
+        self._n_parts = n_parts_of(network, n_rows or X.shape[0]) if divisible else 1
         # A loss of the user's may take no weights at all.
         weighted = sample_weight is not None or parts[1] is not None
         key = None
@@ -100,11 +106,12 @@ class CompiledTraining:
                 one_thread,
                 first is None,
                 self._n_parts,
+                replicas.way,
             )
         self._program = traces.get(
             key,
             lambda: _Program(
-                network, first, self._n_parts, numbers, self._rows, weighted, one_thread
+                network, first, self._n_parts, numbers, self._rows, weighted, one_thread, replicas
             ),
         )
         if keep_state or optimizer.use_ema or not self._program.starts_at_zero:
@@ -120,11 +127,14 @@ class CompiledTraining:
                 self._parts.variables(), self._slots or [[]] * self._n_parts, strict=True
             )
         ]
+        self._copies = _Copies(self._arguments[0], replicas)
         self._numbers = numbers
         beside = [v for _, slots, extra in self._arguments for v in (*slots, *extra)]
         everything = [*self._parts.all_variables(), *beside]
         self._everything = list({id(variable): variable for variable in everything}.values())
         self._described = [*map(repr, parts), one_thread, weighted, self._n_parts, first is None]
+        self._divided = not alone
+        self._described += [replicas.way] if self._divided else []
 
     def take(
         self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.floating] | None
@@ -138,8 +148,11 @@ class CompiledTraining:
         Raises
         ------
         ValueError
-            If code of the user's takes part that has a state which nobody can see.
+            If code of the user's takes part that has a state which nobody can see, or whose
+            steps are divided.
         """
+        if self.is_private and self._divided:
+            raise ValueError("code of yours takes part, in steps that are divided among replicas")
         code = computation(self._program.function) if self.is_private else []
         variables = [np.asarray(tensor) for tensor in self.state()]
         return [self._described, code, [np.asarray(n) for n in _values(self._numbers)], variables]
@@ -172,11 +185,12 @@ class CompiledTraining:
             for own in orders_of_parts(order, self._batch_size, self._n_parts)
         ]
         batch_size = tf.constant(self._batch_size // self._n_parts)
+        copies = self._copies.up_to_date()
 
         def train(part: int) -> NDArray[np.float32]:
-            arguments = self._arguments[part]
+            variables = [self._arguments[part], *copies]
             losses = self._program.function(
-                *arguments, values, *self._rows, orders[part], batch_size
+                variables, values, *self._rows, orders[part], batch_size
             )
             return np.asarray(losses)
 
@@ -200,6 +214,30 @@ class CompiledTraining:
         return values
 
 
+class _Copies:
+    """The variables of this process's other replicas; when a call begins, as the first's.
+
+    Parameters
+    ----------
+    variables : nested lists of tf.Variable
+        Of the first.
+    replicas : Replicas
+    """
+
+    def __init__(self, variables: Any, replicas: Replicas) -> None:
+        self._variables = variables
+        self._copies = []
+        for device in replicas.devices[1:]:
+            with replicas.on(device):
+                self._copies.append(tf.nest.map_structure(tf.Variable, variables))
+
+    def up_to_date(self) -> list[Any]:
+        """One set of variables for each."""
+        for own in self._copies:
+            tf.nest.map_structure(lambda copy, v: copy.assign(v), own, self._variables)
+        return self._copies
+
+
 class _Program:
     """The traced function, and what a network must bring to it.
 
@@ -214,6 +252,7 @@ class _Program:
         Which numbers are arguments.
     rows : list of tensor
     weighted, one_thread : bool
+    replicas : Replicas
 
     Attributes
     ----------
@@ -236,6 +275,7 @@ class _Program:
         rows: list[Any],
         weighted: bool,
         one_thread: bool,
+        replicas: Replicas,
     ) -> None:
         optimizer = network.optimizer
         n_at_first = len(optimizer.variables)
@@ -254,13 +294,14 @@ class _Program:
             body = after_columns(network, first)
         elif network._call_has_training_arg:
             body = partial(network, training=True)
-        train = _training_function(network, body, n_members, numbers, weighted)
+        train = _training_function(network, body, n_members, numbers, weighted, replicas)
         self.function = tf.function(
             on_one_thread(train) if one_thread else train, autograph=False
         ).get_concrete_function(
-            variables,
-            of_optimizer,
-            _zeros(self.extra),
+            [
+                (variables, of_optimizer, _zeros(self.extra)),
+                *_Copies((variables, of_optimizer, _zeros(self.extra)), replicas).up_to_date(),
+            ],
             [tf.TensorSpec(value.shape, value.dtype) for value in _values(numbers)],
             *_any_number_of(rows),
             tf.TensorSpec((None, None), tf.int32),
@@ -289,24 +330,40 @@ def _training_function(
     n_members: int,
     numbers: list[tuple[Any, str]],
     weighted: bool,
+    replicas: Replicas,
 ) -> Callable[..., Any]:
     optimizer, trained = network.optimizer, network.trainable_variables
     owners = [*network.variables, *optimizer.variables]
     own_keys = [variable._unique_id for variable in resource_variables(owners)]
 
-    def step(x: Any, y: Any, sample_weight: Any, extra: list[Any]) -> Any:
+    places = places_of_trained(network)
+    found_in_rows = [
+        i
+        for i, variable in enumerate(network.variables)
+        if i not in places and "float" in variable.dtype
+    ]
+
+    @contextmanager
+    def replica(device: str | None, variables: Any) -> Iterator[None]:
+        lent = [*variables[0], *variables[1]]
+        with (
+            replicas.on(device),
+            lent_variables(owners, lent),
+            _optimizer_knows(optimizer, own_keys, lent),
+        ):
+            yield
+
+    def gradients_of(x: Any, y: Any, sample_weight: Any, share: Any) -> tuple[Any, list[Any]]:
         with tf.GradientTape() as tape, divided_rows(n_members):
             output = body(x)
             loss = _loss_of(network, n_members, x, y, output, sample_weight)
+            if replicas.n_replicas > 1:
+                loss *= tf.cast(share, loss.dtype)
             of_each = loss * n_members  # the loss is the members' mean
-        gradients = tape.gradient(of_each, resource_variables(trained))
-        apply_gradients(optimizer, gradients, trained, extra)
-        return tf.cast(loss, tf.float32)
+        return tf.cast(loss, tf.float32), tape.gradient(of_each, resource_variables(trained))
 
     def train(
-        network_variables: list[Any],
-        optimizer_variables: list[Any],
-        extra: list[Any],
+        of_replicas: list[Any],
         values: list[Any],
         X: Any,
         y: Any,
@@ -314,31 +371,44 @@ def _training_function(
         order: Any,
         batch_size: Any,
     ) -> Any:
-        lent = [*network_variables, *optimizer_variables]
         n_epochs, n_samples = tf.unstack(tf.shape(order))
         n_steps = (n_samples + batch_size - 1) // batch_size
+
+        def step(batch: Any) -> Any:
+            found = []
+            for i, (device, own) in enumerate(zip(replicas.devices, of_replicas, strict=True)):
+                share, weight = replicas.share(batch, n_members, i)
+                x = _taken(network, X, share)
+                targets, weights = (tf.gather(a, share) for a in (y, sample_weight))
+                with replica(device, own):
+                    found.append(gradients_of(x, targets, weights if weighted else None, weight))
+            found = added_up(replicas, found)
+            for device, own, (_, gradients) in zip(
+                replicas.devices, of_replicas, found, strict=True
+            ):
+                with replica(device, own):
+                    apply_gradients(optimizer, gradients, trained, own[2])
+            return found[0][0]
 
         def epoch(number: Any, losses: Any) -> Any:
             rows = order[number]
 
             def next_step(i: Any, total: Any) -> Any:
                 batch = rows[i * batch_size : (i + 1) * batch_size]
-                x = _taken(network, X, batch)
-                targets, weights = (tf.gather(a, batch) for a in (y, sample_weight))
-                loss = step(x, targets, weights if weighted else None, extra)
-                return i + 1, total + loss * tf.cast(tf.size(batch), tf.float32)
+                return i + 1, total + step(batch) * tf.cast(tf.size(batch), tf.float32)
 
             _, total = tf.while_loop(lambda i, _: i < n_steps, next_step, (0, 0.0))
             return number + 1, losses.write(number, total / tf.cast(n_samples, tf.float32))
 
-        losses = tf.TensorArray(tf.float32, size=n_epochs)
-        with (
-            lent_variables(owners, lent),
-            lent_numbers(numbers, values),
-            _optimizer_knows(optimizer, own_keys, lent),
-        ):
+        def epochs() -> Any:
+            losses = tf.TensorArray(tf.float32, size=n_epochs)
             _, losses = tf.while_loop(lambda i, _: i < n_epochs, epoch, (0, losses))
-        return losses.stack()
+            return losses.stack()
+
+        with lent_numbers(numbers, values):
+            return averaged_over_replicas(
+                replicas, epochs, [[own[0][i] for i in found_in_rows] for own in of_replicas]
+            )
 
     return train
 

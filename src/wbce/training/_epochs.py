@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ from wbce.training._callbacks import MemberScores, ValidationScore
 from wbce.training._checkpoint import Checkpoint, CheckpointWish, Progress, as_arrays
 from wbce.training._compiled import CompiledLoss, CompiledTraining, places_of_trained
 from wbce.training._digest import digest
+from wbce.training._distributed import ALONE, Replicas
 from wbce.training._faults import (
     Ended,
     SoundWeights,
@@ -149,6 +151,10 @@ class NetworkTraining:
     rows_of_members : list of ndarray of int, optional
         Which rows each member of the network trains on; None is all.
     checkpoint : CheckpointWish, optional
+    depends_on : dict, optional
+        What the training depends on beside what it sees itself, by name, see `digest`.
+    replicas : Replicas, optional
+        Among which the rows of every step are divided.
     pools : Pools, optional
         The rows to train on, where `X` and `y` are some of them.
 
@@ -170,9 +176,12 @@ class NetworkTraining:
         keep_state: bool,
         rows_of_members: list[NDArray[np.integer]] | None = None,
         checkpoint: CheckpointWish | None = None,
+        depends_on: dict[str, Any] | None = None,
+        replicas: Replicas = ALONE,
         pools: Pools | None = None,
     ) -> None:
         self.network = network
+        self._depends_on, self._replicas = depends_on or {}, replicas
         self._wish, self._rows = checkpoint, (X, y)
         self._arguments = arguments
         self._callbacks = arguments.get("callbacks") or []
@@ -180,13 +189,17 @@ class NetworkTraining:
         batch_size = arguments["batch_size"]
         n_rows = pools.n_rows if pools else max(map(len, self._rows_of_members))
         self._n_steps = -(-n_rows // batch_size)  # an epoch
+        for scorer in self._scorers():
+            scorer.score = _by_chief(scorer.score, replicas)
         callbacks_are_ours = all(type(c) in _OURS for c in self._callbacks)
         keep_state = keep_state or not callbacks_are_ours  # others may look at the optimizer
         self.slots: Slots | None = None
         row_weights, self._shuffle = arguments.get("sample_weight"), arguments.get("shuffle", True)
         self._training: CompiledTraining
         if pools is None:
-            self._training = CompiledTraining(network, X, y, row_weights, batch_size, keep_state)
+            self._training = CompiledTraining(
+                network, X, y, row_weights, batch_size, keep_state, replicas
+            )
         else:
             self._training = StreamedTraining(
                 network, pools, (X, y, row_weights), batch_size, keep_state, self._shuffle
@@ -220,7 +233,8 @@ class NetworkTraining:
         KeyboardInterrupt, DivergenceError
             If no epoch was run to its end; or at the second Ctrl-C, at once.
         """
-        arguments, network = self._arguments, self.network
+        arguments, network, replicas = self._arguments, self.network, self._replicas
+        replicas.check_same(lambda: self._all_it_depends_on(seed))
         verbose, first, last = (
             arguments.get(name, default)
             for name, default in (("verbose", 0), ("initial_epoch", 0), ("epochs", 1))
@@ -228,8 +242,8 @@ class NetworkTraining:
         callbacks = keras.callbacks.CallbackList(
             self._callbacks,
             add_history=True,
-            add_progbar=verbose != 0,
-            verbose=1 if verbose == "auto" else verbose,
+            add_progbar=verbose != 0 and replicas.is_chief,
+            verbose=0 if not replicas.is_chief else 1 if verbose == "auto" else verbose,
             epochs=last,
             steps=self._n_steps,
             model=network,
@@ -251,7 +265,8 @@ class NetworkTraining:
                 epoch = first + len(logs)
                 while epoch < last and not network.stop_training:
                     callbacks.on_epoch_begin(epoch)
-                    interrupts.check()
+                    if any(replicas.any(interrupts.heard)):
+                        raise KeyboardInterrupt
                     orders = order.of_epochs(min(together, last - epoch))
                     losses, broken = self._train(orders, goes_back_to_before=bool(logs))
                     logs += [(epoch + i, {"loss": loss}) for i, loss in enumerate(losses)]
@@ -259,15 +274,19 @@ class NetworkTraining:
                         if number > epoch:
                             callbacks.on_epoch_begin(number)
                         if self._validation_loss is not None:
-                            values["val_loss"] = self._validation_loss()
+                            values["val_loss"] = replicas.as_chief(self._validation_loss())
                         for callback in callbacks.callbacks:  # the list would hand on a copy
                             callback.on_epoch_end(number, values)
                     epoch += len(losses)
                     if broken is not None:
                         raise divergence(network, epoch, broken)
-                    if checkpoint is not None and (checkpoint.is_due() or interrupts.heard):
+                    heard, network.stop_training = replicas.any(
+                        interrupts.heard, bool(network.stop_training)
+                    )
+                    if checkpoint is not None and (checkpoint.is_due() or heard):
                         self._write(checkpoint, order, len(logs))
-                    interrupts.check()
+                    if heard:
+                        raise KeyboardInterrupt
             except (KeyboardInterrupt, DivergenceError) as error:
                 if checkpoint is not None and isinstance(error, DivergenceError):
                     checkpoint.remove()
@@ -276,7 +295,7 @@ class NetworkTraining:
                 if not self._keeps_best() and not self._sound.hold():  # by a callback's doing
                     raise
                 fault = error
-        if interrupts.heard and fault is None:
+        if fault is None and any(replicas.any(interrupts.heard)):
             fault = KeyboardInterrupt()
         if checkpoint is not None and checkpoint.stays and fault is None:
             self._write(checkpoint, order, len(logs))
@@ -352,14 +371,28 @@ class NetworkTraining:
                 f"{why} be done for this network, loss or optimizer: {error}. Pass "
                 "checkpoint=None, or change that."
             ) from None
+        name = digest(self._all_it_depends_on(seed), of_steps)
+        return self._replicas.checkpoint(wish.folder, name, wish.stays)
+
+    def _all_it_depends_on(self, seed: int) -> dict[str, Any]:
+        """All that is known of the training, by name, but the compiled step."""
         arguments = {k: v for k, v in self._arguments.items() if k not in ("callbacks", "verbose")}
-        name = digest(
-            [__version__, keras.__version__, tf.__version__, np.__version__],
-            [seed, *self._rows, self._rows_of_members, arguments],
-            [of_steps, keras.config.floatx()],
-            wish.depends_on,
-        )
-        return Checkpoint(wish.folder, name, wish.stays)
+        X, y = self._rows
+        versions = [__version__, keras.__version__, tf.__version__, np.__version__]
+        return {
+            "X": X,
+            "y": y,
+            "weights": arguments.pop("sample_weight", None),
+            "random_state": seed,
+            "which rows train": self._rows_of_members,
+            **self._depends_on,
+            "arguments of fit": [arguments, self._wish is None],
+            "versions of wbce, Keras, TensorFlow and NumPy": versions,
+            "first weights": [
+                [np.asarray(v) for v in self._training.state()],
+                keras.config.floatx(),
+            ],
+        }
 
     def _write(self, checkpoint: Checkpoint, order: RowOrder | PoolOrder, n_epochs: int) -> None:
         generator, rows = order.state()
@@ -400,6 +433,11 @@ class NetworkTraining:
             _STEPS_AT_ONCE // self._n_steps,
         )
         return max(1, min(limits))
+
+
+def _by_chief(score: Callable[[], Any] | None, replicas: Replicas) -> Callable[[], Any] | None:
+    """A score that is the same for all who train: what it decides must be, to the last bit."""
+    return None if score is None else lambda: replicas.as_chief(score())
 
 
 @storable("optimizer slots")

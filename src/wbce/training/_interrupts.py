@@ -11,8 +11,8 @@ from typing import Any
 class Interrupts:
     """Takes Ctrl-C down in place of raising it wherever the training happens to be.
 
-    In between epochs weights, scores and history belong together; within one they do not.
-    :meth:`check` raises it. Ctrl-C once more raises it at once. A handler of the user's is left
+    In between epochs weights, scores and history belong together; within one they do not: who
+    trains looks at ``heard``. Ctrl-C once more raises it at once. A handler of the user's is left
     alone, and so are fits outside the main thread, which hear no signals.
 
     Attributes
@@ -42,8 +42,3 @@ class Interrupts:
             self.insisted = True
             raise KeyboardInterrupt
         self.heard = True
-
-    def check(self) -> None:
-        """Raise KeyboardInterrupt if Ctrl-C was pressed."""
-        if self.heard:
-            raise KeyboardInterrupt
