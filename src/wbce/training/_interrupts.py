@@ -42,3 +42,8 @@ class Interrupts:
             self.insisted = True
             raise KeyboardInterrupt
         self.heard = True
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if Ctrl-C was pressed: within an epoch that takes long."""
+        if self.heard:
+            raise KeyboardInterrupt
