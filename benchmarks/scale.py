@@ -14,7 +14,7 @@ import importlib
 import json
 from pathlib import Path
 
-PARTS = ("search",)
+PARTS = ("search", "stream", "workers")
 RESULTS = Path(__file__).parent / "results"
 
 

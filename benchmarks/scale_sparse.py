@@ -1,6 +1,6 @@
 """200,000 sparse rows of 50,000 columns: memory, seconds an epoch, and average precision.
 
-    python benchmarks/scale_sparse.py [--rows 200000] [--columns 50000]
+    python benchmarks/scale.py sparse [--rows 200000] [--columns 50000]
 
 One entry in a thousand is there, as of short texts; one row in fifty is positive, by a signal in
 a fiftieth of the columns. Every estimator fits in a process of its own, which also makes the rows,
@@ -16,13 +16,11 @@ import subprocess
 import sys
 import time
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-RESULTS = Path(__file__).parent / "results" / "scale_sparse.json"
 DENSITY, POSITIVE, TEST_ROWS = 0.001, 0.02, 50_000
 ESTIMATORS = ("rows alone", "mlp", "linear", "LogisticRegression", "SGDClassifier")
 
@@ -76,28 +74,33 @@ def fit(name: str, n_rows: int, n_columns: int) -> dict[str, Any]:
     return found
 
 
-def run(n_rows: int = 200_000, n_columns: int = 50_000) -> dict[str, Any]:
-    """Fit every estimator in a process of its own, and write what they found."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--columns", type=int, default=50_000)
+
+
+def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """Fit every estimator in a process of its own."""
     results = []
     for name in ESTIMATORS:
-        command = [sys.executable, __file__, "--fit", name]
-        command += ["--rows", str(n_rows), "--columns", str(n_columns)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        command = [sys.executable, __file__, name, str(options.rows), str(options.columns)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         results.append(json.loads(done.stdout.splitlines()[-1]))
         print(results[-1], flush=True)
-    found = {"rows": n_rows, "columns": n_columns, "density": DENSITY, "results": results}
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n")
-    return found
+    lines = [
+        f"{options.rows:,} x {options.columns:,} at density {DENSITY}",
+        "",
+        "| | fit s | epochs | s an epoch | predict s | test AP | peak MiB |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    names = ("fit_seconds", "epochs", "seconds_an_epoch", "predict_seconds", "average_precision")
+    for row in results:
+        cells = [str(row.get(name, "")) for name in (*names, "peak_MiB")]
+        lines.append(f"| {row['estimator']} | {' | '.join(cells)} |")
+    figures = {"rows": options.rows, "columns": options.columns, "density": DENSITY}
+    return {**figures, "results": results}, "\n".join(lines)
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=200_000)
-    parser.add_argument("--columns", type=int, default=50_000)
-    parser.add_argument("--fit", choices=ESTIMATORS, help="one estimator, in this process")
-    given = parser.parse_args()
-    if given.fit:
-        print(json.dumps(fit(given.fit, given.rows, given.columns)))
-    else:
-        run(given.rows, given.columns)
+    print(json.dumps(fit(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))))

@@ -28,9 +28,9 @@ SOURCES = "memory", "memory map", "parquet"
 
 _FIT = """
 import json, sys, time
+from wbce import WeightedKerasClassifier
 import keras, numpy as np, pandas as pd
 from sklearn.metrics import average_precision_score
-from wbce import WeightedKerasClassifier
 
 source, folder, n_rows = sys.argv[1], sys.argv[2], int(sys.argv[3])
 if source == "memory":
