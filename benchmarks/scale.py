@@ -1,6 +1,8 @@
 """Beyond one process and one machine: what more workers give, and what they cost.
 
     python benchmarks/scale.py search [--repeats 5] [--backends threading loky dask]
+    python benchmarks/scale.py stream | sparse | workers
+    python benchmarks/scale.py model  # what these say of other rows, candidates and machines
 
 Each part is a module ``scale_<part>.py`` with ``add_options(parser)`` and ``run(options)``, which
 returns the figures and a text of them; they are kept in benchmarks/results/scale_<part>.json. To
@@ -14,7 +16,7 @@ import importlib
 import json
 from pathlib import Path
 
-PARTS = ("search", "stream", "workers")
+PARTS = ("search", "stream", "sparse", "workers", "model")
 RESULTS = Path(__file__).parent / "results"
 
 

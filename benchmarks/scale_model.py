@@ -2,9 +2,9 @@
 
     python benchmarks/scale.py model
 
-Reads what the other parts of scale.py have kept, fits a cost model to it and prints what it says. It
-measures nothing itself: figures beyond those of the other parts are extrapolations. The price is an
-assumption, and so are the network's speed and delay.
+Reads what the other parts of scale.py have kept, fits a cost model to it and prints what it says.
+It measures nothing itself: figures beyond those of the other parts are extrapolations. The price is
+an assumption, and so are the network's speed and delay.
 """
 
 from __future__ import annotations
@@ -65,9 +65,10 @@ def one_machine(kept: Any, options: argparse.Namespace) -> tuple[dict[str, Any],
         if source != "memory"
     }
     text = [
-        f"A fit of the mlp from a memory map takes, in seconds, {lines_of['apart'][1]:.1f} + rows * "
-        f"{lines_of['apart'][0] * 1e6:.2f}e-6 + epochs * ({lines_of['epoch'][1]:.1f} + rows * "
-        f"{lines_of['epoch'][0] * 1e6:.2f}e-6); the measured ones are within {worst:.0%} of it.",
+        "A fit of the mlp from a memory map takes, in seconds and millions of rows, "
+        f"{lines_of['apart'][1]:.1f} + {lines_of['apart'][0] * 1e6:.2f} rows + epochs * "
+        f"({lines_of['epoch'][1]:.1f} + {lines_of['epoch'][0] * 1e6:.2f} rows); what was measured "
+        f"is within {worst:.0%} of it.",
         "",
         f"| rows, {options.epochs} epochs | hours, map | hours, Parquet | on disk GB | read MB/s "
         "| memory GiB | dollars |",
@@ -127,7 +128,8 @@ def machines(kept: Any, options: argparse.Namespace) -> tuple[dict[str, Any], st
         f"Rows a second where each step is divided among machines, {options.gigabits:g} Gbit/s and "
         f"{options.delay * 1e3:g} ms between them:",
         "",
-        "| network | rows a step | KiB exchanged | 1 machine | 2 | 8 | 64 | 8 pay from rows a step |",
+        "| network | rows a step | KiB exchanged | 1 machine | 2 | 8 | 64 "
+        "| rows a step from which 8 pay |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     figures = {}
