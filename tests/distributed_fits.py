@@ -32,9 +32,10 @@ def normalised(meta):
 
 
 FITS = {
-    # Steps of 16 rows: the last one has a single row, and one replica none.
-    "mlp": {"model": "mlp", "threshold": "auto", "optimizer__clipnorm": 0.1},
-    "regularised": {"model": "linear", "optimizer": "sgd", "optimizer__momentum": 0.9},
+    # Of 15 rows a replica has 7, another 8.
+    "mlp": {"model": "mlp", "threshold": "auto", "optimizer__clipnorm": 0.1, "batch_size": 15},
+    # Of 16 rows each has 8, but the last step has a single row, and one replica none.
+    "momentum": {"model": "linear", "optimizer": "sgd", "optimizer__momentum": 0.9},
     "ensemble": {**MEMBERS, "threshold": "auto", "threshold_cv": False},
     "to be killed": {"model": "mlp", "early_stopping": False, "epochs": 9},
 }
