@@ -137,6 +137,18 @@ def test_weights_are_those_of_the_fit_in_memory(rows, folder):
         )
 
 
+def test_rows_without_weight_are_not_there(rows):
+    X, y = rows
+    weight = (np.arange(len(y)) % 10 > 0).astype(float)
+    labels = np.where(weight > 0, y, 7)  # a class that no row with weight has
+    expected = clf(**IN_ORDER).fit(X, labels, sample_weight=weight)
+    model = clf(**IN_ORDER).fit(lambda: batches(X, labels, weight))
+    assert model.classes_.tolist() == [0, 1]
+    np.testing.assert_allclose(
+        model.predict_proba(X), expected.predict_proba(X), rtol=1e-3, atol=1e-5
+    )
+
+
 def trained_and_judged(model, monkeypatch, *arguments):
     """Which rows, told by their first column, a fit trains on in each epoch, and judges by."""
     epochs, judges = [], []
@@ -466,7 +478,7 @@ def test_what_is_not_there(folder, rows):
         ({"validation_split": "last"}, {}, "validation_split"),
         ({"validation_split": StratifiedKFold(3)}, {}, "validation_split"),
         ({"metrics": ["accuracy"]}, {}, "Keras' own fit"),
-        ({"threshold": "auto", "validation_split": 0.01}, {}, "validation_split=0.01"),
+        ({"threshold": "auto", "validation_split": 0.01}, {}, "as X_val and y_val.$"),
     ],
 )
 def test_what_needs_all_rows_at_once_is_refused(parameters, arguments, said, rows, folder):

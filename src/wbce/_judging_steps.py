@@ -194,7 +194,10 @@ class JudgingSteps(DecisionSteps):
             names = [
                 f"label {k}" for k in np.flatnonzero(~(self._empty_labels | self._full_labels))
             ]
-        return validation.too_few_rows_message(why, validation_split, counts, held_counts, names)
+        in_memory = not isinstance(rows, StreamRows)
+        return validation.too_few_rows_message(
+            why, validation_split, counts, held_counts, names, in_memory
+        )
 
     def _judged(self, judge: Rows | None, among: Rows | None) -> Judged | None:
         """What the network, now trained, says of rows that it was not trained on."""

@@ -106,9 +106,12 @@ class StreamSteps(JudgingSteps):
         known = {label: code for code, label in enumerate(self.classes_.tolist())}
 
         def prepare(block: Block) -> Prepared:
-            codes = _codes(block.y, known)
-            there = train.of_training(block, codes)
-            codes = codes[there]
+            there = np.arange(len(block.y))
+            if block.sample_weight is not None:
+                there = np.flatnonzero(np.asarray(block.sample_weight))
+            codes = _codes(np.asarray(block.y)[there], known)
+            trains = train.of_training(block, there, codes)
+            there, codes = there[trains], codes[trains]
             if not len(codes):
                 return tuple(rows[:0] for rows in like)  # type: ignore[return-value]
             X = self._validate_X(rows_of(block.X, there), reset=False, same_dtype=False)
@@ -120,9 +123,9 @@ class StreamSteps(JudgingSteps):
         return Pools(train.stream, prepare, train.n_training, like, batch_size)
 
 
-def _codes(y: Any, known: dict[Any, int]) -> NDArray[np.intp]:
+def _codes(y: NDArray[Any], known: dict[Any, int]) -> NDArray[np.intp]:
     """Class codes of labels."""
-    labels, inverse = np.unique(np.asarray(y), return_inverse=True)
+    labels, inverse = np.unique(y, return_inverse=True)
     unknown = [label for label in labels.tolist() if label not in known]
     if unknown:
         raise ValueError(

@@ -184,7 +184,12 @@ def validation_counts(counts: NDArray[np.intp], fraction: float) -> NDArray[np.i
 
 
 def too_few_rows_message(
-    why: str, validation_split: Any, counts: NDArray[np.intp], held: NDArray[np.intp], names: Any
+    why: str,
+    validation_split: Any,
+    counts: NDArray[np.intp],
+    held: NDArray[np.intp],
+    names: Any,
+    in_memory: bool = True,
 ) -> str:
     """Say how many rows there are, how many are needed, and what to do instead.
 
@@ -197,6 +202,8 @@ def too_few_rows_message(
         Rows of each class, and those of them that were held back.
     names : list
         The classes.
+    in_memory : bool, default=True
+        Whether the rows could be divided into folds.
     """
     rarest = int(np.lexsort((counts, np.minimum(held, counts - held)))[0])
     n = int(counts[rarest])
@@ -210,7 +217,8 @@ def too_few_rows_message(
         message += f"Pass validation_split={enough:g} or more (at most 0.5), or pass "
     else:
         message += "Pass "
-    elsewhere = "; or choose it out of fold, threshold_cv=5" if why.startswith("threshold") else ""
+    foldable = in_memory and why.startswith("threshold")
+    elsewhere = "; or choose it out of fold, threshold_cv=5" if foldable else ""
     return f"{message}labelled rows to fit as X_val and y_val{elsewhere}."
 
 

@@ -116,13 +116,12 @@ class StreamRows(Rows):
         )
         return left, judge
 
-    def of_training(self, block: Block, codes: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Which rows of a block train."""
-        u = uniforms(self.seed, block.part, block.start, len(codes))
-        trains = u > self.cutoffs[codes]
-        if block.sample_weight is not None:
-            trains &= np.asarray(block.sample_weight) > 0
-        return np.flatnonzero(trains)
+    def of_training(
+        self, block: Block, there: NDArray[np.intp], codes: NDArray[np.intp]
+    ) -> NDArray[np.bool_]:
+        """Whether rows of a block, by number and class, train."""
+        u = uniforms(self.seed, block.part, block.start, len(block.y))
+        return u[there] > self.cutoffs[codes]
 
 
 def _plain(rows: Rows, **other: Any) -> dict[str, Any]:
