@@ -498,9 +498,9 @@ def test_small_tables_train_all_members_together():
 
 def test_one_processor_gives_the_same_as_two(monkeypatch):
     monkeypatch.setattr(_parts, "_WORTH_DIVIDING", 0)
-    monkeypatch.setattr(_parts, "cpu_count", lambda: 2)
+    monkeypatch.setattr(_parts, "n_threads", lambda: 2)
     two = clf().fit(X, Y)
-    monkeypatch.setattr(_parts, "cpu_count", lambda: 1)
+    monkeypatch.setattr(_parts, "n_threads", lambda: 1)
     np.testing.assert_array_equal(clf().fit(X, Y).predict_proba(X), two.predict_proba(X))
 
 

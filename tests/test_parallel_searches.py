@@ -113,6 +113,7 @@ def test_parts_of_an_ensemble_stay_in_the_thread_of_a_worker(abalone, monkeypatc
 
     monkeypatch.setattr("wbce.training._parts.ThreadPoolExecutor", Pool)
     monkeypatch.setattr("wbce._cores.cpu_count", lambda: 2)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     expected = scores(search.fit(X, y))
     assert len(used) == 4  # fits
     with joblib.parallel_config("threading", n_jobs=2):

@@ -99,6 +99,7 @@ LIKELY = {
     "random_state": st.sampled_from([0, 2**32 - 1, 2**32, -1, np.int64(3)]),
     "verbose": st.sampled_from([0, False, "auto", np.int64(0)]),
     "warm_start": st.booleans(),
+    "distribute": st.sampled_from([None, "mirror", "", 2, True, ["mirrored"]]),
     "checkpoint": st.sampled_from([None, 3, ["folder"], b"", "", "\0", os.devnull]),
 }
 
