@@ -81,7 +81,7 @@ def one_machine(kept: Any, options: argparse.Namespace) -> tuple[dict[str, Any],
         hours[rows] = seconds / 3600
         peak = stream["sources"]["memory map"]["peak_gib"]
         text.append(
-            f"| {rows:.0e} | {hours[rows]:.1f} | {hours[rows] * slower['parquet']:.1f} "
+            f"| {rows:.0e} | {hours[rows]:.2f} | {hours[rows] * slower['parquet']:.2f} "
             f"| {rows * BYTES_A_ROW / 1e9:.0f} | {rows * BYTES_A_ROW / epoch / 1e6:.0f} "
             f"| {peak:.1f} | {hours[rows] * CORES * options.price:.2f} |"
         )
