@@ -234,7 +234,7 @@ def test_optunas_search_prunes_by_epoch(abalone, quiet_optuna):
     assert search.best_estimator_.pos_weight_ == pytest.approx(
         search.study_.best_params["pos_weight"]
     )
-    assert {len(trial.intermediate_values) for trial in search.trials_} <= set(range(1, 9))
+    assert {len(trial.intermediate_values) for trial in search.study_.trials} <= set(range(1, 9))
     search.estimator.set_params(threshold="auto")
     with pytest.raises(ValueError, match='threshold="auto" is chosen on validation rows'):
         search.fit(*abalone)
