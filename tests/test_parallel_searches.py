@@ -151,15 +151,6 @@ def test_a_killed_process_is_an_error_and_the_next_search_works(abalone, serial)
         assert np.array_equal(scores(grid(estimator).fit(*abalone)), serial)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_forked_processes_are_an_error_that_says_why(abalone, serial):
-    with (
-        joblib.parallel_config("multiprocessing", n_jobs=2),
-        pytest.raises(RuntimeError, match="forked from one in which TensorFlow was running"),
-    ):
-        grid(error_score="raise").fit(*abalone)
-
-
 def test_callables_of_a_search(abalone):
     with joblib.parallel_config("loky", n_jobs=2):
         assert np.all(scores(grid(scoring=lambda clf, X, y: 0.5).fit(*abalone))[0] == 0.5)
