@@ -47,6 +47,14 @@ def abalone():
 
 
 @pytest.fixture(scope="session")
+def float_rows():
+    """731 rows of abalone, 42 positive, 7 columns of float32, shuffled."""
+    X, y = table("abalone9_18")
+    order = np.random.default_rng(0).permutation(len(y))
+    return np.ascontiguousarray(X[order, :7], dtype=np.float32), y[order]
+
+
+@pytest.fixture(scope="session")
 def cancer():
     """Breast cancer, thinned to 357 benign and 60 malignant rows (1 in 7); 1 is malignant."""
     X, y = load_breast_cancer(return_X_y=True)

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
 
-from conftest import table
 from wbce import BlockError, WeightedKerasClassifier
 
 NAMES = [f"x{i}" for i in range(7)]
@@ -16,10 +15,8 @@ IN_ORDER = {"shuffle": False, "early_stopping": False, "validation_split": 0.0}
 
 
 @pytest.fixture(scope="module")
-def rows():
-    X, y = table("abalone9_18")
-    order = np.random.default_rng(0).permutation(len(y))
-    return np.ascontiguousarray(X[order, :7], dtype=np.float32), y[order]
+def rows(float_rows):
+    return float_rows
 
 
 @pytest.fixture(scope="module")

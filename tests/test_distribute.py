@@ -18,7 +18,7 @@ import distributed_fits
 from distributed_fits import FITS, X, Y, fitted, result
 from wbce import WeightedKerasClassifier
 from wbce._archive import read_archive
-from wbce.training import _distributed
+from wbce.training import _cluster, _distributed
 from wbce.training._checkpoint import as_progress
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-6}
@@ -222,11 +222,11 @@ def test_a_missing_or_wrong_tf_config_is_an_error_that_shows_a_right_one(monkeyp
 def cluster(ports):
     places = {"worker": [f"localhost:{port}" for port in ports]}
     said = {"cluster": places, "task": {"type": "worker", "index": 0}}
-    return _distributed._Cluster(json.dumps(said))
+    return _cluster.Cluster(json.dumps(said))
 
 
 def test_workers_that_do_not_come_are_named(monkeypatch):
-    monkeypatch.setattr(_distributed, "PATIENCE", 0)
+    monkeypatch.setattr(_cluster, "PATIENCE", 0)
     ports = free_ports(3)
     with (
         socket.create_server(("localhost", ports[1])),

@@ -31,11 +31,8 @@ def small_pieces(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def rows():
-    """731 rows of abalone, 42 positive, as float32, in an order that has both classes early."""
-    X, y = table("abalone9_18")
-    order = np.random.default_rng(0).permutation(len(y))
-    return np.ascontiguousarray(X[order, :7], dtype=np.float32), y[order]
+def rows(float_rows):
+    return float_rows
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +77,7 @@ def as_source(kind, folder, X, y):
         "memory map": lambda: (mapped(folder), y),
         "parquet": lambda: (folder / "parquet", "y"),
         "pyarrow dataset": lambda: (pa.dataset.dataset(folder / "parquet"), "y"),
+        "pyarrow in memory": lambda: (pa.dataset.dataset(pq.read_table(folder / "parquet")), "y"),
         "tf.data": lambda: (tf.data.Dataset.from_tensor_slices((X, y)).batch(100), None),
         "callable": lambda: (lambda: batches(X, y), None),
         "iterator": lambda: (batches(X, y), None),

@@ -19,6 +19,7 @@ from wbce.streams import (
     is_dask,
     lazily,
     rows_of,
+    rows_of_pool,
 )
 
 
@@ -113,7 +114,7 @@ class StreamSteps(JudgingSteps):
             trains = train.of_training(block, there, codes)
             there, codes = there[trains], codes[trains]
             if not len(codes):
-                return tuple(rows[:0] for rows in like)  # type: ignore[return-value]
+                return rows_of_pool(like, slice(0))
             X = self._validate_X(rows_of(block.X, there), reset=False, same_dtype=False)
             row_weights = weights[codes]
             if block.sample_weight is not None:

@@ -12,7 +12,7 @@ from wbce.streams._arrays import ArrayStream, is_large_map
 from wbce.streams._batches import BatchStream, IndexedStream, SpooledStream
 from wbce.streams._dask import DaskStream, is_dask, lazily
 from wbce.streams._parquet import ParquetStream, is_dataset
-from wbce.streams._pools import Pools, Prepared
+from wbce.streams._pools import Pools, Prepared, rows_of_pool
 from wbce.streams._rows import StreamRows
 from wbce.streams._stream import Block, Stream, reading
 from wbce.streams._survey import Survey, rows_of
@@ -29,6 +29,7 @@ __all__ = [
     "lazily",
     "reading",
     "rows_of",
+    "rows_of_pool",
     "stream_of",
 ]
 

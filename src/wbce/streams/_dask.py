@@ -44,7 +44,6 @@ class DaskStream(PartedStream):
             raise ValueError(f"Expected 2D array, got a Dask array of shape {X.shape} as X.")
         else:
             X = X.rechunk({axis: -1 for axis in range(1, X.ndim)})
-        self._X = X
         self._parts = _blocks(X)
         self._others = [
             None if values is None else _aligned(role, values, X, len(self._parts))
@@ -160,15 +159,10 @@ def lazily(
     import dask.array
 
     once = dask.delayed(estimator, traverse=False)
-    if _is_frame(X):
-        parts = [dask.delayed(_said)(once, method, part, arguments) for part in X.to_delayed()]
-        lengths = [np.nan] * len(parts)
-    else:
+    if not _is_frame(X):
         X = X.rechunk({axis: -1 for axis in range(1, X.ndim)})
-        parts = [
-            dask.delayed(_said)(once, method, part, arguments) for part in X.to_delayed().ravel()
-        ]
-        lengths = list(X.chunks[0])
+    parts = [dask.delayed(_said)(once, method, p, arguments) for p in np.ravel(X.to_delayed())]
+    lengths = [np.nan] * len(parts) if _is_frame(X) else X.chunks[0]
     arrays = [
         dask.array.from_delayed(
             part, (length,) if columns is None else (length, columns), dtype=dtype

@@ -104,7 +104,7 @@ class ParquetStream(PartedStream):
         from pyarrow.dataset import ParquetFileFormat, get_partition_keys
         from pyarrow.parquet import ParquetFile
 
-        if not isinstance(fragment.format, ParquetFileFormat):
+        if not isinstance(getattr(fragment, "format", None), ParquetFileFormat):
             batches = fragment.to_batches(
                 schema=self._dataset.schema, columns=self._columns, batch_size=_ROWS_AT_ONCE
             )
@@ -114,7 +114,7 @@ class ParquetStream(PartedStream):
         with fragment.filesystem.open_input_file(fragment.path) as source:
             file = ParquetFile(source, buffer_size=_BUFFER, pre_buffer=False)
             of_the_path = get_partition_keys(fragment.partition_expression)
-            names = [n for n in self._columns or self._dataset.schema.names]
+            names = self._columns or self._dataset.schema.names
             groups = [group.id for group in fragment.row_groups]
             stored = [name for name in names if name not in of_the_path]
             for batch in file.iter_batches(_ROWS_AT_ONCE, groups, stored, use_threads=False):

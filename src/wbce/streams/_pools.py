@@ -64,15 +64,14 @@ class Pools:
         n_waiting = n_all = 0
         for block in self._stream.blocks(generator):
             with reading(block.name):
-                X, *others = self._prepare(block)
-            rows = _row_by_row(X, self._dtypes[0]), *others
-            n_waiting += len(rows[0])
-            n_all += len(rows[0])
-            waiting.append(rows)  # type: ignore[arg-type]
+                X, y, weight = self._prepare(block)
+            waiting.append((_row_by_row(X, self._dtypes[0]), y, weight))
+            n_waiting += len(X)
+            n_all += len(X)
             while n_waiting >= self.pool_rows:
                 pool = self._joined(waiting)
-                yield tuple(part[: self.pool_rows] for part in pool)  # type: ignore[misc]
-                waiting = [tuple(part[self.pool_rows :] for part in pool)]  # type: ignore[list-item]
+                yield rows_of_pool(pool, slice(self.pool_rows))
+                waiting = [rows_of_pool(pool, slice(self.pool_rows, None))]
                 n_waiting -= self.pool_rows
         if n_all != self.n_rows:
             raise ValueError(
@@ -83,10 +82,17 @@ class Pools:
             yield self._joined(waiting)
 
     def _joined(self, pieces: list[Prepared]) -> Prepared:
-        parts = []
-        for pieces_of, dtype in zip(zip(*pieces, strict=True), self._dtypes, strict=True):
-            parts.append(np.concatenate(pieces_of, dtype=dtype, casting="unsafe"))
-        return tuple(parts)  # type: ignore[return-value]
+        X, y, weight = (
+            np.concatenate(arrays, dtype=dtype, casting="unsafe")
+            for arrays, dtype in zip(zip(*pieces, strict=True), self._dtypes, strict=True)
+        )
+        return X, y, weight
+
+
+def rows_of_pool(pool: Prepared, rows: slice) -> Prepared:
+    """Some of the rows."""
+    X, y, weight = pool
+    return X[rows], y[rows], weight[rows]
 
 
 def _row_by_row(X: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

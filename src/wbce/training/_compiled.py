@@ -9,26 +9,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import issparse
 
 from wbce._backend import keras, tf
 from wbce.losses import BatchLoss
 from wbce.losses._logits import recognise
 from wbce.networks import after_columns, columns_made_once, divided_rows, members_of
 from wbce.tracing import (
-    SparseRows,
     architecture,
     as_tensor,
-    input_dtypes,
     lent_numbers,
     lent_variables,
     on_one_thread,
     only_processors,
     resource_variables,
-    takes_sparse_rows,
     tensors_of,
     traces,
 )
+from wbce.training._arguments import any_number_of, row_tensors, taken, values_of_numbers
 from wbce.training._digest import computation
 from wbce.training._distributed import ALONE, Replicas, added_up, averaged_over_replicas
 from wbce.training._fused import apply_gradients, wants_extra_slot
@@ -81,7 +78,7 @@ class CompiledTraining:
         if n_rows is None:
             X, first = columns_made_once(network, X)
         self._network = network
-        self._rows = _row_tensors(network, X, y, sample_weight)
+        self._rows = row_tensors(network, X, y, sample_weight)
         self._batch_size = batch_size * members_of(network)
         optimizer = network.optimizer
         numbers = [*numbers_of(network.loss), *numbers_of(optimizer)]
@@ -97,7 +94,7 @@ class CompiledTraining:
         weighted = sample_weight is not None or parts[1] is not None
         key = None
         if not self.is_private:
-            specs = tuple(map(repr, _any_number_of(self._rows)))
+            specs = tuple(map(repr, any_number_of(self._rows)))
             key = (
                 "train",
                 *parts,
@@ -140,7 +137,7 @@ class CompiledTraining:
         self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.floating] | None
     ) -> None:
         """Train on other rows from now on."""
-        self._rows = _row_tensors(self._network, X, y, sample_weight)
+        self._rows = row_tensors(self._network, X, y, sample_weight)
 
     def identity(self) -> list[Any]:
         """All that a step depends on but the rows, for a `digest`.
@@ -155,7 +152,12 @@ class CompiledTraining:
             raise ValueError("code of yours takes part, in steps that are divided among replicas")
         code = computation(self._program.function) if self.is_private else []
         variables = [np.asarray(tensor) for tensor in self.state()]
-        return [self._described, code, [np.asarray(n) for n in _values(self._numbers)], variables]
+        return [
+            self._described,
+            code,
+            [np.asarray(n) for n in values_of_numbers(self._numbers)],
+            variables,
+        ]
 
     def state(self) -> list[Any]:
         """Values of all that the training changes; they cost no copy until they are changed."""
@@ -179,7 +181,7 @@ class CompiledTraining:
         ndarray of shape (n_epochs,)
             Mean training loss of every epoch.
         """
-        values = _values(self._numbers)  # a callback may change them between epochs
+        values = values_of_numbers(self._numbers)  # a callback may change them between epochs
         orders = [
             as_tensor(own, tf.int32)
             for own in orders_of_parts(order, self._batch_size, self._n_parts)
@@ -302,8 +304,8 @@ class _Program:
                 (variables, of_optimizer, _zeros(self.extra)),
                 *_Copies((variables, of_optimizer, _zeros(self.extra)), replicas).up_to_date(),
             ],
-            [tf.TensorSpec(value.shape, value.dtype) for value in _values(numbers)],
-            *_any_number_of(rows),
+            [tf.TensorSpec(value.shape, value.dtype) for value in values_of_numbers(numbers)],
+            *any_number_of(rows),
             tf.TensorSpec((None, None), tf.int32),
             tf.TensorSpec((), tf.int32),
         )
@@ -378,7 +380,7 @@ def _training_function(
             found = []
             for i, (device, own) in enumerate(zip(replicas.devices, of_replicas, strict=True)):
                 share, weight = replicas.share(batch, n_members, i)
-                x = _taken(network, X, share)
+                x = taken(network, X, share)
                 targets, weights = (tf.gather(a, share) for a in (y, sample_weight))
                 with replica(device, own):
                     found.append(gradients_of(x, targets, weights if weighted else None, weight))
@@ -433,86 +435,6 @@ def _loss_of(
     return tf.add_n(losses) / n_members
 
 
-class CompiledLoss:
-    """The mean loss of some rows under a network as it stands, as Keras' ``evaluate`` has it.
-
-    Parameters
-    ----------
-    network : keras.Model
-        Built and compiled.
-    X, y, sample_weight : ndarray of shape (n_samples, ...)
-    batch_size : int
-    """
-
-    def __init__(
-        self,
-        network: keras.Model,
-        X: NDArray[Any],
-        y: NDArray[Any],
-        sample_weight: NDArray[np.floating] | None,
-        batch_size: int,
-    ) -> None:
-        rows = _row_tensors(network, X, y, sample_weight)
-        numbers = numbers_of(network.loss)
-        parts = [architecture(network), loss_key(network.loss)]
-        weighted = sample_weight is not None or parts[1] is not None
-        specs = tuple(map(repr, _any_number_of(rows)))
-        key = None if None in parts else ("loss", *parts, specs)
-        self._function = traces.get(key, lambda: _loss_function(network, numbers, rows, weighted))
-        self._arguments = (
-            resource_variables(network.variables),
-            _values(numbers),
-            *rows,
-            tf.constant(batch_size),
-        )
-
-    def __call__(self) -> float:
-        return float(self._function(*self._arguments))
-
-
-def _loss_function(
-    network: keras.Model, numbers: list[tuple[Any, str]], rows: list[Any], weighted: bool
-) -> Callable[..., Any]:
-    owners = network.variables
-
-    def evaluate(
-        variables: list[Any],
-        values: list[Any],
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        batch_size: Any,
-    ) -> Any:
-        n_samples = tf.shape(y)[0]
-
-        def next_batch(start: Any, total: Any) -> Any:
-            rows = slice(start, start + batch_size)
-            stop = tf.minimum(start + batch_size, n_samples)
-            x = _taken(network, X, tf.range(start, stop)) if isinstance(X, SparseRows) else X[rows]
-            output = network(x, training=False)
-            loss = network._compute_loss(
-                x=x,
-                y=y[rows],
-                y_pred=output,
-                sample_weight=sample_weight[rows] if weighted else None,
-                training=False,
-            )
-            count = tf.minimum(batch_size, n_samples - start)
-            loss = tf.cast(loss, tf.float32)
-            return start + batch_size, total + loss * tf.cast(count, tf.float32)
-
-        with lent_variables(owners, variables), lent_numbers(numbers, values):
-            _, total = tf.while_loop(lambda start, _: start < n_samples, next_batch, (0, 0.0))
-        return total / tf.cast(n_samples, tf.float32)
-
-    return tf.function(evaluate, autograph=False).get_concrete_function(
-        resource_variables(owners),
-        [tf.TensorSpec(value.shape, value.dtype) for value in _values(numbers)],
-        *_any_number_of(rows),
-        tf.TensorSpec((), tf.int32),
-    )
-
-
 @contextmanager
 def _optimizer_knows(optimizer: Any, own_keys: list[Any], lent: list[Any]) -> Iterator[None]:
     """Let an optimizer find its slots by the variables that stand for its own."""
@@ -551,43 +473,5 @@ def _spec(variable: Any) -> tuple[tuple[int, ...], str]:
     return tuple(variable.shape), tf.as_dtype(variable.dtype).name
 
 
-def _taken(network: keras.Model, X: Any, rows: Any) -> Any:
-    """Some of the rows, dense ones for a network that is not made for others."""
-    if not isinstance(X, SparseRows):
-        return tf.gather(X, rows)
-    x = X.take(rows)
-    return x if takes_sparse_rows(network) else tf.sparse.to_dense(x, validate_indices=False)
-
-
-def _any_number_of(rows: list[Any]) -> list[Any]:
-    return [
-        row.spec_of_any()
-        if isinstance(row, SparseRows)
-        else tf.TensorSpec((None, *row.shape[1:]), row.dtype)
-        for row in rows
-    ]
-
-
 def _zeros(slots: list[tuple[tuple[int, ...], str]]) -> list[Any]:
     return [tf.Variable(tf.zeros(*slot), trainable=False) for slot in slots]
-
-
-def _values(numbers: list[tuple[Any, str]]) -> list[Any]:
-    return [
-        tf.constant(np.asarray(getattr(holder, name)), getattr(holder, "dtype", "float32"))
-        for holder, name in numbers
-    ]
-
-
-def _row_tensors(
-    network: keras.Model,
-    X: NDArray[Any],
-    y: NDArray[Any],
-    sample_weight: NDArray[np.floating] | None,
-) -> list[Any]:
-    floatx = tf.as_dtype(keras.config.floatx())
-    weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight
-    targets = floatx if y.dtype.kind == "f" else tf.as_dtype(y.dtype)
-    dtype = input_dtypes(network, [X])[0]
-    rows = SparseRows.of(X, dtype) if issparse(X) else as_tensor(X, dtype)
-    return [rows, as_tensor(y, targets), as_tensor(weights, floatx)]

@@ -22,7 +22,8 @@ from wbce.streams import Pools
 from wbce.tracing import resource_variables, tensors_of
 from wbce.training._callbacks import MemberScores, ValidationScore
 from wbce.training._checkpoint import Checkpoint, CheckpointWish, Progress, as_arrays
-from wbce.training._compiled import CompiledLoss, CompiledTraining, places_of_trained
+from wbce.training._compiled import CompiledTraining, places_of_trained
+from wbce.training._compiled_loss import CompiledLoss
 from wbce.training._digest import digest
 from wbce.training._distributed import ALONE, Replicas
 from wbce.training._faults import (
