@@ -1,7 +1,6 @@
 """Real tables, and warnings that are shown anew in every test."""
 
 import os
-import signal
 import warnings
 
 import numpy as np
@@ -23,15 +22,13 @@ def fresh_warnings():
 
 
 @pytest.fixture(autouse=True)
-def process_as_it_was():
-    """Clusters set variables for their workers, and handlers of Ctrl-C, in this process too."""
-    variables, handler = dict(os.environ), signal.getsignal(signal.SIGINT)
+def environment_as_it_was():
+    """Clusters set variables for their workers in this process too."""
+    variables = dict(os.environ)
     yield
     for name in {*os.environ} - {*variables}:
         del os.environ[name]
     os.environ.update(variables)
-    if signal.getsignal(signal.SIGINT) is not handler:
-        signal.signal(signal.SIGINT, handler)
 
 
 def table(name):
