@@ -27,8 +27,10 @@ class ScoredRows:
 
     Attributes
     ----------
+    proba : ndarray of shape (n_samples,)
+        Probability of the positive class.
     log_odds : ndarray of shape (n_samples,)
-        Of the positive class, finite.
+        The same as log-odds, finite.
     positive : ndarray of bool, shape (n_samples,)
         What the rows are.
     called : ndarray of bool, shape (n_samples,)
@@ -51,6 +53,7 @@ class ScoredRows:
         What to call the estimator.
     """
 
+    proba: Float64
     log_odds: Float64
     positive: NDArray[np.bool_]
     called: NDArray[np.bool_]
@@ -64,9 +67,18 @@ class ScoredRows:
     name: str = "classifier"
 
     @property
-    def proba(self) -> Float64:
-        """Probability of the positive class."""
-        return expit(self.log_odds)
+    def objective(self) -> Any:
+        """What the threshold was tuned for; None where it was not."""
+        return getattr(self.classifier, "_chosen_for", [None])[0]
+
+    @property
+    def cost_matrix(self) -> Float64 | None:
+        """``[[TN, FP], [FN, TP]]`` of the estimator, positives in the second place."""
+        classifier = self.classifier
+        if classifier is None or classifier.cost_matrix is None or len(classifier.classes_) > 2:
+            return None
+        costs = np.asarray(classifier.cost_matrix, dtype=np.float64)
+        return costs if classifier._positive == 1 else costs[::-1, ::-1]
 
     @property
     def raw_proba(self) -> Float64 | None:
@@ -183,13 +195,14 @@ class ScoredRows:
         y = as_labels(column_or_1d(as_labels(y_true, "y_true")), "y_true")
         proba = _checked_proba("y_proba", y_proba, len(y))
         raw = None if raw_proba is None else _checked_proba("raw_proba", raw_proba, len(y))
-        _check_threshold(threshold)
+        check_threshold(threshold)
         weight = check_sample_weight(sample_weight, y)
         kept = np.flatnonzero(weight > 0)
         pos_label = _positive_of(np.unique(y[kept]), y[kept], weight[kept], pos_label)
         positive = y[kept] == pos_label
         _check_both(positive, pos_label)
         return cls(
+            proba=proba[kept],
             log_odds=_finite_logit(proba[kept]),
             positive=positive,
             called=proba[kept] > (0.5 if threshold is None else threshold),
@@ -251,7 +264,7 @@ def _of_ours(classifier: WeightedKerasClassifier, X: Any, label: Any) -> dict[st
         cut = float(np.atleast_1d(classifier.threshold_)[k])
         tuned = classifier.threshold_interval_[k] if hasattr(classifier, "_chosen_for") else None
         return found | {
-            "log_odds": _finite(scores[:, k]),
+            **_scores(scores[:, k]),
             "raw_log_odds": _finite(z[:, k]),
             "called": decision[:, k] > 0,
             "threshold": cut,
@@ -268,7 +281,7 @@ def _of_ours(classifier: WeightedKerasClassifier, X: Any, label: Any) -> dict[st
             )
         by_threshold = classifier._costs is None and classifier.threshold_ is not None
         return found | {
-            "log_odds": _finite(sign * scores),
+            **_scores(sign * scores),
             "raw_log_odds": _finite(sign * z),
             "called": sign * decision > 0,
             "threshold": float(classifier.threshold_) if by_threshold else None,
@@ -280,7 +293,7 @@ def _of_ours(classifier: WeightedKerasClassifier, X: Any, label: Any) -> dict[st
         }
     k = _class_number(label, classes)
     return found | {
-        "log_odds": _finite(class_against_rest(scores)[:, k]),
+        **_scores(class_against_rest(scores)[:, k]),
         "raw_log_odds": _finite(class_against_rest(z)[:, k]),
         "called": np.argmax(decision, axis=1) == k,
         "pos_label": classes.tolist()[k],
@@ -299,6 +312,7 @@ def _of_any(classifier: Any, X: Any, label: Any) -> dict[str, Any]:
     called = classifier.predict(X) == classes[k]
     cuts_at_half = len(classes) == 2 and np.array_equal(called, proba[:, k] > 0.5)
     return {
+        "proba": proba[:, k],
         "log_odds": _finite_logit(proba[:, k]),
         "called": called,
         "threshold": getattr(classifier, "best_threshold_", 0.5 if cuts_at_half else None),
@@ -378,7 +392,8 @@ def _check_both(positive: NDArray[np.bool_], pos_label: Any) -> None:
         )
 
 
-def _check_threshold(threshold: Any) -> None:
+def check_threshold(threshold: Any) -> None:
+    """Raise if it is neither a probability nor None."""
     if threshold is not None and not (is_number(threshold) and 0 <= threshold <= 1):
         raise ValueError(f"threshold={threshold!r} is not allowed: pass a probability, 0 to 1.")
 
@@ -397,6 +412,10 @@ def _checked_proba(name: str, proba: Any, n: int) -> Float64:
             "between 0 and 1, and none is missing."
         )
     return numbers
+
+
+def _scores(log_odds: Float64) -> dict[str, Float64]:
+    return {"proba": expit(log_odds), "log_odds": _finite(log_odds)}
 
 
 def _finite_logit(proba: ArrayLike) -> Float64:
