@@ -9,10 +9,10 @@ import matplotlib
 
 matplotlib.use("agg")
 
-import imbalanced_tables
 from matplotlib import pyplot as plt
 from sklearn.model_selection import train_test_split
 
+import imbalanced_tables
 from wbce import WeightedKerasClassifier
 from wbce.plotting import (
     CalibrationMapDisplay,
