@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbce._judging_steps import JudgingSteps
+from wbce.progress import rows_shown
 from wbce.streams import (
     Block,
     Pools,
@@ -51,7 +52,8 @@ class StreamSteps(JudgingSteps):
     def _surveyed(self, stream: Stream, seed: int, reset: bool) -> StreamRows:
         """Look at all rows once; validate those that stand for them."""
         known = None if reset else self.classes_.tolist()
-        survey = Survey(stream, seed, reset and self._built_in() is not None, known)
+        numbers = reset and self._built_in() is not None
+        survey = Survey(stream, seed, numbers, known, self._progress.surveyed)
         self._survey = survey
         rows = self._fit_rows(survey.kept_X, survey.kept_y, survey.kept_weight, reset=reset)
         if rows.codes is None or rows.codes.ndim > 1:
@@ -87,7 +89,12 @@ class StreamSteps(JudgingSteps):
                 "each block with their costs."
             )
         if blocks is not None:
-            return np.concatenate([getattr(self, method)(block, **arguments) for block in blocks])
+            said = []
+            with rows_shown(self.verbose, len(X) if hasattr(X, "shape") else None) as saw:
+                for block in blocks:
+                    said.append(getattr(self, method)(block, **arguments))
+                    saw(len(block))
+            return np.concatenate(said)
         decides = method == "decision_function" and len(self.classes_) == 2
         one_number = method == "predict" or decides
         columns = None if one_number and not self._has_several_labels() else len(self.classes_)
