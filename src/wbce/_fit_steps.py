@@ -322,6 +322,8 @@ class FitSteps(StreamSteps):
         elif judge is not None and logits is not None:
             scores = self._validation_scores(judge, logits())
             self.validation_score_ = scores["val_log_loss"]
+        elif last_epoch is not None:
+            scores = {"mean val_log_loss of the folds": self.validation_score_}
         self._progress.trained(
             Outcome(
                 n_epochs,
