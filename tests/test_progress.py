@@ -170,7 +170,7 @@ def test_the_line_fits_into_the_terminal(columns, float_rows, terminal, monkeypa
 
 
 def test_what_there_is_instead_of_average_precision(iris, float_rows, terminal):
-    clf(early_stopping=True).fit(*iris)
+    clf(early_stopping=True, validation_split=0.4).fit(*iris)
     assert "  val_log_loss " in terminal.frames[-2]
     assert "precision" not in terminal.getvalue()
     X, y = float_rows
@@ -208,6 +208,7 @@ def test_the_ensemble_is_shown_with_the_middle_of_its_members(float_rows, termin
 
 
 def test_keras_own_fit_has_the_same_line(float_rows, terminal, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "180")
     monkeypatch.setattr(wbce.progress._fit, "_SECONDS_OF_A_LONG_EPOCH", 0.0)
     model = clf(early_stopping=True, epochs=3, batch_size=256, metrics=["accuracy"])
     model.fit(*float_rows)
