@@ -243,6 +243,26 @@ def test_folds_side_by_side_take_turns(float_rows, terminal):
     assert len(terminal.screen) == 1
 
 
+def test_the_first_fold_of_those_that_run_is_shown(terminal):
+    whole = FitProgress.here()
+    folds = [whole.of_fold(number, 3) for number in (1, 2, 3)]
+    for fold in folds[:2]:
+        fold.begin(0, 9, n_rows=10)
+    for epoch in (1, 2):
+        for fold in reversed(folds[:2]):
+            fold.ended_epoch(epoch, {"loss": 1.0})
+    folds[0].close(True)
+    folds[1].ended_epoch(3, {"loss": 1.0})
+    folds[2].begin(0, 9, n_rows=10)
+    whole.close(True)
+    assert [" ".join(frame.split()[:4]) for frame in terminal.frames] == [
+        "fold 1/3 epoch 1/9",
+        "fold 1/3 epoch 1/9",
+        "fold 1/3 epoch 2/9",
+        "fold 2/3 epoch 3/9",
+    ]
+
+
 def test_a_resumed_fit_goes_on_counting(tmp_path, terminal, monkeypatch):
     killed_fits.in_haste(monkeypatch.setattr)
     X, y = killed_fits.X, killed_fits.Y
@@ -453,12 +473,14 @@ def test_a_second_fit_at_the_same_time_leaves_the_line_alone(float_rows, termina
 
     def fit_another(epoch, logs):
         if epoch == 3 and not done:
-            done.append(clf(epochs=2, random_state=1).fit(*float_rows))
+            done.append(clf(epochs=2, early_stopping=False).fit(*float_rows))
 
     callback = keras.callbacks.LambdaCallback(on_epoch_end=fit_another)
     clf().fit(*float_rows, callbacks=[callback])
     assert not any(frame.startswith("epoch") and "/2" in frame for frame in terminal.frames)
-    assert [line[:6] for line in terminal.screen] == ["2 of 2", "6 of 6"]
+    inner, outer = terminal.screen
+    assert re.fullmatch(r"2 of 2 epochs in \S+ s; loss \S+", inner)
+    assert outer.startswith("6 of 6 epochs in ")
 
 
 FIT = """

@@ -61,8 +61,9 @@ class LogLine(Line):
         self._stream = stream
 
     def close(self, last: str = "") -> None:
+        live = _live.get(os.getpid())  # another's, which this is written over
         if last:
-            self._write(f"{last}\n")
+            self._write(f"{last:<{getattr(live, 'n_shown', 0)}}\n")
 
     def _write(self, text: str) -> None:
         try:
@@ -121,9 +122,14 @@ class TerminalLine(LiveLine):
 
     The cursor waits at its beginning: so what others write, such as a warning, or the prompt
     after the process was killed, is written over it and not behind it.
+
+    Attributes
+    ----------
+    n_shown : int
+        How many characters are there.
     """
 
-    _n_shown = 0
+    n_shown = 0
 
     def _width(self) -> int:
         try:
@@ -133,13 +139,13 @@ class TerminalLine(LiveLine):
         return (width or shutil.get_terminal_size().columns) - 1
 
     def _rewrite(self, text: str) -> None:
-        self._write(f"\r{text:<{self._n_shown}}\r")
-        self._n_shown = len(text)
+        self._write(f"\r{text:<{self.n_shown}}\r")
+        self.n_shown = len(text)
 
     def _finish(self, last: str) -> None:
-        if last or self._n_shown:
+        if last or self.n_shown:
             end = "\n" if last else "\r"
-            self._write(f"\r{last:<{self._n_shown + 2}}{end}")  # 2, as Ctrl-C shows as ^C
+            self._write(f"\r{last:<{self.n_shown + 2}}{end}")  # 2, as Ctrl-C shows as ^C
 
 
 class NotebookLine(LiveLine):
