@@ -190,6 +190,7 @@ def test_it_says_why_training_ended(float_rows, terminal):
     assert ", the last 2 no better; " in terminal.frames[-1]
 
     def stop(epoch, logs):
+        logs["note"] = "no number"
         callback.model.stop_training = True
 
     callback = keras.callbacks.LambdaCallback(on_epoch_end=stop)

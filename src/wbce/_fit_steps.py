@@ -329,7 +329,7 @@ class FitSteps(StreamSteps):
                 n_epochs,
                 None if scorer is None else scorer.best_epoch,
                 scores or {"loss": ended.history["loss"][-1]},
-                self._why_ended(ended, scorer, initial_epoch + n_epochs, last_epoch or epochs),
+                ended.why(scorer, initial_epoch + n_epochs, last_epoch or epochs),
             )
         )
         return self._with_those_of_folds(ended.keeping(self.best_epoch_))
@@ -379,19 +379,6 @@ class FitSteps(StreamSteps):
         """Whether anything looks at Keras' own validation: it takes as long as the training."""
         ours = self._posterior is not None and isinstance(self.model_.loss, OwnLoss)
         return not ours or self._has_callbacks(passed_callbacks) or bool(self.metrics)
-
-    def _why_ended(
-        self, ended: Ended, scorer: ValidationScore | MemberScores | None, last: int, epochs: int
-    ) -> str:
-        """Why a training ended before its last epoch, in words; empty if it did not."""
-        if ended.stopped_by is not None:
-            return {
-                "interrupt": "stopped by Ctrl-C",
-                "divergence": "stopped as the loss was no longer a number",
-            }[ended.stopped_by]
-        if scorer is not None and scorer.is_spent(last):
-            return f"the last {scorer.patience} no better"
-        return "stopped by a callback" if len(ended.history["loss"]) < epochs else ""
 
     def _encoded(self, rows: Rows, row_weights: NDArray[np.float64]) -> tuple[Any, Any, Any]:
         """Rows as Keras takes them; weights that are all one are left out."""

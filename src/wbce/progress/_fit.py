@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from wbce._numbers import is_number
 from wbce.progress import _line
 from wbce.progress._line import Line, line_here
 from wbce.progress._pace import Pace
@@ -182,7 +183,7 @@ class FitProgress:
         return self._line.is_due() and (self._fold is None or self._fold[1].shows(self._fold[0]))
 
     def _show_epoch(self, epoch: int, n_rows: int | None = None) -> None:
-        logs = dict(self._logs)
+        logs = {name: value for name, value in self._logs.items() if is_number(value)}
         parts = {"epoch": f"epoch {epoch}/{self._last}"}
         if n_rows is not None:
             parts["rows"] = f"{n_rows:,}/{self._n_rows:,} rows"
