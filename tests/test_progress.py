@@ -570,6 +570,21 @@ def test_streams_show_rows_of_the_survey_and_of_epochs(float_rows, terminal, mon
     np.testing.assert_array_equal(said, quiet.set_params(verbose=0).predict(X))
 
 
+def test_rows_of_parquet_are_counted_to_their_end(float_rows, terminal, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    X, y = float_rows
+    frame = pandas.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
+    for part in range(3):
+        some = slice(250 * part, 250 * (part + 1))
+        frame.assign(y=y)[some].to_parquet(tmp_path / f"{part}.parquet", row_group_size=50)
+    model = clf(epochs=1).fit(tmp_path, "y")
+    assert any(re.search(r"once: 250/731 rows  \d+ s left", frame) for frame in terminal.frames)
+    terminal.clear()
+    model.predict(tmp_path)
+    assert terminal.frames[-1] == "predicting  731/731 rows"
+
+
 def test_rows_of_an_iterator_are_counted_without_an_end(float_rows, terminal):
     X, y = float_rows
     batches = ((X[i : i + 100], y[i : i + 100]) for i in range(0, len(X), 100))

@@ -16,11 +16,11 @@ from wbce.streams import (
     Stream,
     StreamRows,
     Survey,
-    blocks_to_predict,
     is_dask,
     lazily,
     rows_of,
     rows_of_pool,
+    stream_to_predict,
 )
 
 
@@ -78,8 +78,8 @@ class StreamSteps(JudgingSteps):
         Of Dask's rows nothing is computed yet.
         """
         names = getattr(self, "feature_names_in_", None)
-        blocks = None if is_dask(X) else blocks_to_predict(X, names)
-        if blocks is None and not is_dask(X):
+        stream = None if is_dask(X) else stream_to_predict(X, names)
+        if stream is None and not is_dask(X):
             return None
         self._check_fitted()
         arguments = {name: value for name, value in arguments.items() if value is not None}
@@ -88,12 +88,12 @@ class StreamSteps(JudgingSteps):
                 "cost_matrix has costs for every row, and X comes in blocks: pass the rows of "
                 "each block with their costs."
             )
-        if blocks is not None:
+        if stream is not None:
             said = []
-            with rows_shown(self.verbose, len(X) if hasattr(X, "shape") else None) as saw:
-                for block in blocks:
-                    said.append(getattr(self, method)(block, **arguments))
-                    saw(len(block))
+            with rows_shown(self.verbose, stream.n_rows) as saw:
+                for block in stream.blocks():
+                    said.append(getattr(self, method)(block.X, **arguments))
+                    saw(len(block.X))
             return np.concatenate(said)
         decides = method == "decision_function" and len(self.classes_) == 2
         one_number = method == "predict" or decides
