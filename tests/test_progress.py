@@ -620,6 +620,18 @@ def test_predictions_by_keras_are_shown_as_keras_is_asked_to(float_rows, log, ca
     assert "1/1" in capsys.readouterr().out
 
 
+def test_rows_that_keras_predicts_are_shown(float_rows, terminal, capsys):
+    X, y = float_rows
+    fitted = clf(epochs=1, verbose=0, early_stopping=False).fit(X, y)
+    expected = fitted.predict_proba(X, batch_size=64, verbose=0)
+    fitted.verbose = 1
+    np.testing.assert_array_equal(fitted.predict_proba(X, batch_size=64), expected)
+    assert re.match(r"predicting  \d+/731 rows  \d+ s left$", terminal.frames[0])
+    assert terminal.frames[-1] == "predicting  731/731 rows"
+    assert terminal.screen == []
+    assert capsys.readouterr().out == ""
+
+
 def test_a_prediction_within_another_is_not_shown(terminal):
     with rows_shown(1, 10) as outer:
         for _ in range(9):

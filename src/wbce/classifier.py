@@ -21,7 +21,7 @@ from wbce.losses._posterior import refuse_nan, two_columns
 from wbce.prior import estimate_prior
 from wbce.progress import is_live, rows_shown
 from wbce.streams import stream_of
-from wbce.training import batch_size_for, check_folder, replicas_of, seeded
+from wbce.training import ShownPredictions, batch_size_for, check_folder, replicas_of, seeded
 from wbce.validation import check_validation_split
 
 
@@ -854,10 +854,13 @@ class WeightedKerasClassifier(FitSteps):
         arguments = dict(arguments)
         size = arguments.get("batch_size", getattr(self, "predict__batch_size", self.batch_size))
         auto = isinstance(size, str) and size == "auto"
-        arguments["batch_size"] = 1024 if auto else batch_size_for(_num_samples(X), size)
-        if is_live(self.verbose) and not hasattr(self, "predict__verbose"):
-            arguments.setdefault("verbose", 0)  # Keras' own line is for those who ask it
-        return self._keras_predict(X, arguments)
+        n_rows = _num_samples(X)
+        arguments["batch_size"] = 1024 if auto else batch_size_for(n_rows, size)
+        if "verbose" in arguments or hasattr(self, "predict__verbose") or not is_live(self.verbose):
+            return self._keras_predict(X, arguments, [])
+        with rows_shown(self.verbose, n_rows) as saw:
+            shown = ShownPredictions(saw, n_rows, arguments["batch_size"])
+            return self._keras_predict(X, {**arguments, "verbose": 0}, [shown])
 
     def _shown_scores(self, z: NDArray[np.float64], prior: Any) -> NDArray[np.float64]:
         """Scores of the probabilities that are shown."""

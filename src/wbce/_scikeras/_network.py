@@ -411,11 +411,14 @@ class Network(KerasClassifier):
                     name = metric_name(name)
             self.history_[name] += values
 
-    def _keras_predict(self, X: Any, arguments: dict[str, Any]) -> Any:
+    def _keras_predict(
+        self, X: Any, arguments: dict[str, Any], ours: list[keras.callbacks.Callback]
+    ) -> Any:
         """Call Keras' own ``predict`` with the routed arguments; X is validated."""
         check_threads()
         view = self._view()  # threads share the estimator
         view._initialize_callbacks()
+        view._predict_callbacks = [*_flat(view._predict_callbacks), *ours]
         try:
             return view._predict_raw(X, **arguments)
         finally:

@@ -1,7 +1,7 @@
 """From a compiled network, rows and weights to a fitted network."""
 
 from wbce.training._batch_size import batch_size_for
-from wbce.training._callbacks import MemberScores, ShownEpochs, ValidationScore
+from wbce.training._callbacks import MemberScores, ShownEpochs, ShownPredictions, ValidationScore
 from wbce.training._checkpoint import CheckpointWish, check_folder
 from wbce.training._distributed import WAYS, cannot_divide, replicas_of
 from wbce.training._epochs import NetworkTraining, needs_keras_fit
@@ -16,6 +16,7 @@ __all__ = [
     "MemberScores",
     "NetworkTraining",
     "ShownEpochs",
+    "ShownPredictions",
     "ValidationScore",
     "batch_size_for",
     "cannot_divide",

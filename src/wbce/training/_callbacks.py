@@ -219,3 +219,25 @@ class ShownEpochs(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._progress.ended_epoch(epoch + 1, logs or {})
+
+
+class ShownPredictions(keras.callbacks.Callback):
+    """Tell how many rows Keras' own ``predict`` has done.
+
+    Parameters
+    ----------
+    saw : callable
+        Called with a number of rows whenever so many more are done.
+    n_rows : int
+    batch_size : int
+    """
+
+    def __init__(self, saw: Callable[[int], None], n_rows: int, batch_size: int) -> None:
+        super().__init__()
+        self._saw, self._n_rows, self._batch_size = saw, n_rows, batch_size
+        self._n_done = 0
+
+    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        n_done = min(self._n_rows, (batch + 1) * self._batch_size)
+        self._saw(n_done - self._n_done)
+        self._n_done = n_done
