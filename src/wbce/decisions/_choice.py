@@ -94,7 +94,7 @@ def choose(curve: ThresholdCurve, objective: Objective, exact: bool) -> tuple[in
 
 def smoothed(curve: ThresholdCurve) -> ThresholdCurve:
     """The curve with part of every label replaced by the row's probability."""
-    thin = _thinned(curve)
+    thin = thinned(curve)
     coefficients = _recalibration(thin, thin.positives[None], thin.negatives[None])
     positives, negatives = _smoothed(
         curve, curve.positives[None], curve.negatives[None], coefficients
@@ -138,7 +138,7 @@ def resampled_interval(
         negatives, are left out; NaN if that is all of them.
     """
     chosen = curve.log_odds[place]
-    curve = _thinned(curve, place)
+    curve = thinned(curve, place)
     place = int(np.argmin(np.abs(curve.log_odds - chosen)))
     generator = np.random.default_rng(seed)
     positives, negatives = (
@@ -186,7 +186,7 @@ def _redrawn(mass: Float64, n_effective: float, n: int, generator: Any) -> Float
     return scale * generator.poisson(mass / scale, size=(n, len(mass)))
 
 
-def _thinned(curve: ThresholdCurve, place: int = 0) -> ThresholdCurve:
+def thinned(curve: ThresholdCurve, place: int = 0) -> ThresholdCurve:
     """The curve with few cuts, the chosen one among them: even steps of positives and negatives."""
     if len(curve) <= _MOST_RESAMPLED:
         return curve

@@ -1,0 +1,164 @@
+"""Are probabilities true: bins of rows, and the slope and intercept that would mend them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wbce._scored_rows import ScoredRows
+from wbce.decisions._choice import recalibration
+from wbce.reporting._samples import (
+    FOUND,
+    MISSED,
+    Bins,
+    binned,
+    middle,
+    n_effective,
+    share_interval,
+)
+
+Float64 = NDArray[np.float64]
+
+_FARTHEST = 30.0
+"""Log-odds beyond which a probability of zero or one tells a slope nothing more."""
+_N_BINS = 10
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Rows with similar probabilities.
+
+    Attributes
+    ----------
+    predicted : float
+        Their mean probability.
+    observed, low, high : float
+        The share of them that is positive, and its 90 % interval.
+    weight : float
+        Of the rows.
+    """
+
+    predicted: float
+    observed: float
+    low: float
+    high: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How true probabilities are on some rows.
+
+    Attributes
+    ----------
+    slope, intercept : float
+        Of a logistic regression of the label on the log-odds (Cox 1958). A slope below one:
+        probabilities are too far from the base rate. Drawn a little towards one and zero, so that
+        few rows say little.
+    slope_interval, intercept_interval : tuple of float
+    expected, observed : float
+        Positives: the sum of the probabilities, and those that are there.
+    observed_interval : tuple of float
+    bins : list of Bin
+        Of the probabilities that decide.
+    raw_bins : list of Bin
+        Of the network's own output; none where there is no such thing, or it is the same.
+    """
+
+    slope: float
+    intercept: float
+    slope_interval: tuple[float, float]
+    intercept_interval: tuple[float, float]
+    expected: float
+    observed: float
+    observed_interval: tuple[float, float]
+    bins: list[Bin]
+    raw_bins: list[Bin]
+
+
+def calibration_of(rows: ScoredRows, redrawn: Float64, bins: Bins) -> Calibration:
+    """Compare probabilities with labels.
+
+    Parameters
+    ----------
+    rows : ScoredRows
+    redrawn : ndarray of shape (n_samples, 4, n_bins)
+        Of `bins`.
+    bins : Bins
+
+    Returns
+    -------
+    Calibration
+    """
+    weight = rows.sample_weight
+    per_row = n_effective(weight) / weight.sum()
+    exact = binned(rows, exact=True)
+    here = _recalibration(exact, exact.mass[None] * per_row)[0]
+    again = _recalibration(bins, redrawn * per_row)
+    observed, total = float(weight[rows.positive].sum()), float(weight.sum())
+    low, high = share_interval(observed, total, n_effective(weight))
+    raw = rows.raw_log_odds
+    distorted = raw is not None and not np.allclose(raw, rows.log_odds, atol=1e-3)
+    return Calibration(
+        slope=float(here[1]),
+        intercept=float(here[0]),
+        slope_interval=_interval(again[:, 1]),
+        intercept_interval=_interval(again[:, 0]),
+        expected=float(weight @ rows.proba),
+        observed=observed,
+        observed_interval=(low * total, high * total),
+        bins=_bins(rows.proba, rows.positive, weight),
+        raw_bins=(
+            _bins(rows.raw_proba, rows.positive, weight)
+            if distorted and rows.raw_proba is not None
+            else []
+        ),
+    )
+
+
+def _recalibration(bins: Bins, mass: Float64) -> Float64:
+    scores = np.clip(bins.scores, -_FARTHEST, _FARTHEST)
+    return recalibration(scores, mass[:, FOUND] + mass[:, MISSED], mass.sum(axis=1))
+
+
+def _interval(values: Float64) -> tuple[float, float]:
+    low, high = middle(values)
+    return (np.nan, np.nan) if low is None or high is None else (low, high)
+
+
+def _bins(proba: Float64, positive: NDArray[np.bool_], weight: Float64) -> list[Bin]:
+    """Bins with about as many expected and observed positives each, and never fewer than ten rows.
+
+    Bins of equally many rows would put all that is rare into the last one.
+    """
+    order = np.argsort(proba, kind="stable")
+    proba, positive, weight = proba[order], positive[order], weight[order]
+    rareness = weight * (positive.mean() + proba * positive.mean() / max(proba.mean(), 1e-12))
+    place = np.cumsum(rareness) / rareness.sum()
+    edges = np.searchsorted(place, np.arange(1, _N_BINS) / _N_BINS) + 1
+    last_of_tie = np.append(np.flatnonzero(np.diff(proba)) + 1, len(proba))
+    ends = np.unique(np.append(last_of_tie[np.searchsorted(last_of_tie, edges)], len(proba)))
+    found, start = [], 0
+    for end in ends:
+        if end - start < min(10, len(proba)) and end < len(proba):
+            continue
+        if len(proba) - end < 10:
+            end = len(proba)
+        if start >= end:
+            break
+        part, hits = weight[start:end], positive[start:end]
+        observed = float(part[hits].sum())
+        low, high = share_interval(observed, float(part.sum()), n_effective(part))
+        found.append(
+            Bin(
+                predicted=float(part @ proba[start:end] / part.sum()),
+                observed=observed / float(part.sum()),
+                low=low,
+                high=high,
+                weight=float(part.sum()),
+            )
+        )
+        start = end
+    return found
