@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from wbce._scored_rows import ScoredRows
 from wbce.decisions._choice import recalibration
 from wbce.reporting._samples import (
-    FOUND,
-    MISSED,
+    POSITIVE,
     Bins,
     binned,
     middle,
@@ -53,11 +52,12 @@ class Calibration:
 
     Attributes
     ----------
-    slope, intercept : float
+    slope, intercept : float or None
         Of a logistic regression of the label on the log-odds (Cox 1958). A slope below one:
         probabilities are too far from the base rate. Drawn a little towards one and zero, so that
-        few rows say little.
-    slope_interval, intercept_interval : tuple of float
+        few rows say little. None where every positive row scores above every negative one: then
+        any steeper slope would do better still.
+    slope_interval, intercept_interval : tuple of float or None
     expected, observed : float
         Positives: the sum of the probabilities, and those that are there.
     observed_interval : tuple of float
@@ -67,10 +67,10 @@ class Calibration:
         Of the network's own output; none where there is no such thing, or it is the same.
     """
 
-    slope: float
-    intercept: float
-    slope_interval: tuple[float, float]
-    intercept_interval: tuple[float, float]
+    slope: float | None
+    intercept: float | None
+    slope_interval: tuple[float | None, float | None]
+    intercept_interval: tuple[float | None, float | None]
     expected: float
     observed: float
     observed_interval: tuple[float, float]
@@ -84,7 +84,7 @@ def calibration_of(rows: ScoredRows, redrawn: Float64, bins: Bins) -> Calibratio
     Parameters
     ----------
     rows : ScoredRows
-    redrawn : ndarray of shape (n_samples, 4, n_bins)
+    redrawn : ndarray of shape (n_samples, 2, n_bins)
         Of `bins`.
     bins : Bins
 
@@ -97,15 +97,16 @@ def calibration_of(rows: ScoredRows, redrawn: Float64, bins: Bins) -> Calibratio
     exact = binned(rows, exact=True)
     here = _recalibration(exact, exact.mass[None] * per_row)[0]
     again = _recalibration(bins, redrawn * per_row)
+    separated = rows.log_odds[rows.positive].min() > rows.log_odds[~rows.positive].max()
     observed, total = float(weight[rows.positive].sum()), float(weight.sum())
     low, high = share_interval(observed, total, n_effective(weight))
     raw = rows.raw_log_odds
     distorted = raw is not None and not np.allclose(raw, rows.log_odds, atol=1e-3)
     return Calibration(
-        slope=float(here[1]),
-        intercept=float(here[0]),
-        slope_interval=_interval(again[:, 1]),
-        intercept_interval=_interval(again[:, 0]),
+        slope=None if separated else float(here[1]),
+        intercept=None if separated else float(here[0]),
+        slope_interval=(None, None) if separated else middle(again[:, 1]),
+        intercept_interval=(None, None) if separated else middle(again[:, 0]),
         expected=float(weight @ rows.proba),
         observed=observed,
         observed_interval=(low * total, high * total),
@@ -120,12 +121,7 @@ def calibration_of(rows: ScoredRows, redrawn: Float64, bins: Bins) -> Calibratio
 
 def _recalibration(bins: Bins, mass: Float64) -> Float64:
     scores = np.clip(bins.scores, -_FARTHEST, _FARTHEST)
-    return recalibration(scores, mass[:, FOUND] + mass[:, MISSED], mass.sum(axis=1))
-
-
-def _interval(values: Float64) -> tuple[float, float]:
-    low, high = middle(values)
-    return (np.nan, np.nan) if low is None or high is None else (low, high)
+    return recalibration(scores, mass[:, POSITIVE], mass.sum(axis=1))
 
 
 def _bins(proba: Float64, positive: NDArray[np.bool_], weight: Float64) -> list[Bin]:

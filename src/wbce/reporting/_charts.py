@@ -17,7 +17,7 @@ from wbce.reporting._markup import Markup, element
 Float64 = NDArray[np.float64]
 
 _WIDTH, _HEIGHT = 340, 250
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 12, 38
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 20, 12, 38
 _PROBABILITIES = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 1 - 1e-6)
 
 

@@ -283,15 +283,16 @@ def _found_risks(
     low, high = calibration.observed_interval
     prior = _prior(rows)
     shifted = _risks.other_base_rate(rate, (low / total, high / total), prior)
-    raw = rows.raw_proba
+    raw, ours = rows.raw_proba, rows.classifier is not None
     return _risks.in_order(
         [
             _risks.separating_columns(table.names, separation, n_positive),
-            _risks.answers_only_one_way(tp + fp, total, repr(rows.pos_label)),
+            _risks.answers_only_one_way(tp + fp, total, repr(rows.pos_label), ours),
             _risks.no_better_than_base_rate(
                 by_name["roc_auc"].low,
                 _known(log_loss.value),
                 _known(log_loss.baselines["base_rate"]),
+                ours,
             ),
             _risks.few_positives(n_positive, (recall.low, recall.high)),
             _risks.too_good(_known(by_name["average_precision"].value), n_positive),
@@ -301,8 +302,8 @@ def _found_risks(
             # another base rate says it already
             None
             if shifted
-            else _risks.untrue_sum(calibration.expected, calibration.observed, (low, high)),
-            _risks.untrue_spread(calibration.slope, calibration.slope_interval),
+            else _risks.untrue_sum(calibration.expected, calibration.observed, (low, high), ours),
+            _risks.untrue_spread(calibration.slope, calibration.slope_interval, ours),
             _risks.noisy_threshold(_interval_of(rows), _f1_within(rows)),
             _risks.raw_probabilities(
                 getattr(rows.classifier, "calibrate", None),

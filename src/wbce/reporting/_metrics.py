@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +13,13 @@ from scipy.special import xlogy
 from wbce._scored_rows import ScoredRows
 from wbce.decisions._objectives import balanced_accuracy, f_beta, mcc, negative_cost
 from wbce.reporting._samples import (
-    ALARMS,
-    FOUND,
-    MISSED,
-    QUIET,
+    NEGATIVE,
+    POSITIVE,
     Bins,
     binned,
     middle,
     n_effective,
+    redrawn_counts,
     share_interval,
 )
 
@@ -69,7 +69,7 @@ def metrics_of(
     Parameters
     ----------
     rows : ScoredRows
-    redrawn : ndarray of shape (n_samples, 4, n_bins)
+    redrawn : ndarray of shape (n_samples, 2, n_bins)
         Of `bins`.
     bins : Bins
     per_rows : float
@@ -82,8 +82,10 @@ def metrics_of(
     list of Metric
     """
     exact = binned(rows, exact=True)
-    here = _figures(exact, exact.mass[None], per_rows, costs)
-    again = _figures(bins, redrawn, per_rows, costs)
+    counts = [np.array([count]) for count in rows.counts]
+    here = _of_ranking(exact, exact.mass[None]) | _of_counts(counts, per_rows, costs)
+    drawn = redrawn_counts(rows.counts, n_effective(rows.sample_weight))
+    again = _of_ranking(bins, redrawn) | _of_counts(drawn, per_rows, costs)
     intervals = {name: middle(values) for name, values in again.items()}
     intervals |= _shares(rows, per_rows)
     baselines = _baselines(rows, per_rows, costs)
@@ -93,32 +95,31 @@ def metrics_of(
             value = float(here[name][0])
             known = np.isfinite(value)
             low, high = intervals[name] if known else (None, None)
+            if low is not None and high is not None:  # a prior draws away from the very ends
+                low, high = min(low, value), max(high, value)
             found.append(Metric(name, value if known else None, low, high, baselines[name]))
     return found
 
 
-def _figures(bins: Bins, mass: Float64, per_rows: float, costs: Any) -> dict[str, Float64]:
-    """All figures of samples, one a row of `mass`."""
-    positives, negatives = mass[:, FOUND] + mass[:, MISSED], mass[:, ALARMS] + mass[:, QUIET]
+def _of_ranking(bins: Bins, mass: Float64) -> dict[str, Float64]:
+    """Figures of the probabilities in samples, one a row of `mass`."""
+    positives, negatives = mass[:, POSITIVE], mass[:, NEGATIVE]
     tp, fp = np.cumsum(positives, axis=1), np.cumsum(negatives, axis=1)
     n_positive, n_negative = tp[:, -1], fp[:, -1]
     precision_down_to = np.divide(tp, tp + fp, out=np.zeros_like(tp), where=tp + fp > 0)
     base_rate = n_positive / (n_positive + n_negative)
     brier = (mass * bins.brier).sum(axis=(1, 2)) / (n_positive + n_negative)
-    figures = {
+    return {
         "average_precision": (positives * precision_down_to).sum(axis=1) / n_positive,
         "roc_auc": (negatives * (tp - positives / 2)).sum(axis=1) / (n_positive * n_negative),
         "log_loss": (mass * bins.log_loss).sum(axis=(1, 2)) / (n_positive + n_negative),
         "brier": brier,
         "brier_skill": 1 - brier / (base_rate * (1 - base_rate)),
     }
-    found, alarmed, missed, quiet = mass.sum(axis=2).T
-    return figures | _of_counts(found, alarmed, missed, quiet, per_rows, costs)
 
 
-def _of_counts(
-    tp: Float64, fp: Float64, fn: Float64, tn: Float64, per_rows: float, costs: Any
-) -> dict[str, Float64]:
+def _of_counts(counts: Sequence[Float64], per_rows: float, costs: Any) -> dict[str, Float64]:
+    tp, fp, fn, tn = counts
     n = tp + fp + fn + tn
     figures = {
         "precision": np.divide(tp, tp + fp, out=np.full_like(tp, np.nan), where=tp + fp > 0),
@@ -135,7 +136,7 @@ def _of_counts(
 
 
 def _shares(rows: ScoredRows, per_rows: float) -> dict[str, tuple[float, float]]:
-    """Intervals of shares: a bootstrap of ten rows found out of ten would always find all."""
+    """Intervals of shares of rows."""
     tp, fp, fn, tn = rows.counts
     weight = rows.sample_weight
     n = n_effective(weight)
@@ -158,8 +159,8 @@ def _baselines(rows: ScoredRows, per_rows: float, costs: Any) -> dict[str, dict[
         name: {"base_rate": value} for name, value in zip(OF_PROBABILITIES, known, strict=True)
     }
     zero, positives, negatives = (np.array([x]) for x in (0.0, n * rate, n * (1 - rate)))
-    never = _of_counts(zero, zero, positives, negatives, per_rows, costs)
-    always = _of_counts(positives, negatives, zero, zero, per_rows, costs)
+    never = _of_counts((zero, zero, positives, negatives), per_rows, costs)
+    always = _of_counts((positives, negatives, zero, zero), per_rows, costs)
     for name in never:
         pair = {"never": float(never[name][0]), "always": float(always[name][0])}
         found[name] = {said: None if np.isnan(value) else value for said, value in pair.items()}

@@ -99,8 +99,9 @@ def _sections(found: Findings) -> list[Markup]:
 
 
 _INTERVALS = (
-    "Intervals hold 90 %: those of precision, recall, accuracy and alarms are Wilson's, all others "
-    "of 200 bootstrap samples of the rows."
+    "Intervals hold 90 %: those of precision, recall, accuracy and alarms are Wilson's; those of "
+    "F1, MCC, balanced accuracy and cost come from counts drawn under Jeffreys' prior, all others "
+    "from 200 bootstrap samples of the rows."
 )
 
 
@@ -170,11 +171,19 @@ def _metric_table(
                     element("span", MEANINGS[name], class_="meaning"),
                     scope="row",
                 ),
-                element("td", metric_value(name, metric.value), between, class_="value"),
-                *(element("td", metric_value(name, metric.baselines[key])) for key in baselines),
+                element(
+                    "td",
+                    element("span", metric_value(name, metric.value), between),
+                    class_="value",
+                    data_label="here",
+                ),
+                *(
+                    element("td", metric_value(name, metric.baselines[key]), data_label=said)
+                    for key, said in baselines.items()
+                ),
             )
         )
-    return _table(caption, ["Figure", "here", *baselines.values()], body)
+    return _table(caption, ["Figure", "here", *baselines.values()], body, "cards")
 
 
 def _classes(found: Findings) -> Markup:

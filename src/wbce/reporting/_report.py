@@ -78,8 +78,9 @@ def report(
 
     Notes
     -----
-    Intervals hold 90 %. Those of shares (precision, recall, accuracy, alarms) are Wilson's, all
-    others of 200 bootstrap samples of the rows. What each part means: docs/report.md.
+    Intervals hold 90 %. Those of shares (precision, recall, accuracy, alarms) are Wilson's; those
+    of F1, MCC, balanced accuracy and cost come from the four counts, drawn under Jeffreys' prior;
+    all others from 200 bootstrap samples of the rows. What each part means: docs/report.md.
 
     Examples
     --------

@@ -32,6 +32,8 @@ _WIDE = 3.0
 _COSTLY = 0.1
 """Share of F1 lost between the best and the worst cut of that interval."""
 _MANY_COPIES = 0.1
+_CALIBRATE = "calibrate it, by scikit-learn's CalibratedClassifierCV for one."
+_CALIBRATED = _CALIBRATE[0].upper() + _CALIBRATE[1:]
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,15 @@ def few_positives(n_positive: float, recall: tuple[float | None, float | None]) 
         "serious" if n_positive < 10 else "caution",
         f"Only {words.count(n_positive)} positive rows are here: the share that is found can be "
         f"anything from {low} to {high}.",
-        f"Judge on {_FEW} positives or more: pass more rows, or score out of fold with "
-        "cross_val_predict. Compare no two classifiers by these figures.",
+        f"Judge on {_FEW} positives or more: hold back more rows. Compare no two classifiers by "
+        "these figures.",
     )
 
 
-def answers_only_one_way(alarms: float, n_rows: float, pos_label: str) -> Risk | None:
-    """No alarm at all, or nothing else."""
+def answers_only_one_way(
+    alarms: float, n_rows: float, pos_label: str, ours: bool = True
+) -> Risk | None:
+    """No alarm at all, or nothing else; `ours` is whether the classifier is of this package."""
     if 0 < alarms < n_rows:
         return None
     which = "no row" if alarms == 0 else "every row"
@@ -81,13 +85,21 @@ def answers_only_one_way(alarms: float, n_rows: float, pos_label: str) -> Risk |
         "one_answer",
         "serious",
         f"The classifier calls {which} {pos_label}: it decides nothing.",
-        "Move the threshold: tune_threshold(X, y) on rows that it was not trained on, or "
-        'threshold="auto" at the fit. If no threshold helps, the columns tell nothing.',
+        (
+            "Move the threshold: tune_threshold(X, y) on rows that it was not trained on, or "
+            'threshold="auto" at the fit.'
+            if ours
+            else "Move the threshold, by scikit-learn's TunedThresholdClassifierCV for one."
+        )
+        + " If no threshold helps, the columns tell nothing.",
     )
 
 
 def no_better_than_base_rate(
-    roc_auc_low: float | None, log_loss: float, log_loss_of_base_rate: float
+    roc_auc_low: float | None,
+    log_loss: float,
+    log_loss_of_base_rate: float,
+    ours: bool = True,
 ) -> Risk | None:
     """Scores that do not rank, or probabilities that are worse than the base rate for all."""
     if roc_auc_low is not None and roc_auc_low <= 0.5:
@@ -103,10 +115,10 @@ def no_better_than_base_rate(
         return Risk(
             "no_better_than_base_rate",
             "caution",
-            f"The probabilities are worse than the base rate for every row: log loss "
+            "The probabilities are no better than the base rate for every row: log loss "
             f"{words.number(log_loss)} against {words.number(log_loss_of_base_rate)}.",
-            'The order of the rows may still be good. Fit with calibrate="sigmoid", more rows '
-            "or fewer epochs before you use the numbers.",
+            "The order of the rows may still be good. Before you use the numbers, "
+            + ('fit on more rows, or with calibrate="sigmoid".' if ours else _CALIBRATE),
         )
     return None
 
@@ -208,7 +220,10 @@ def other_base_rate(
 
 
 def untrue_sum(
-    expected: float, observed: float, observed_interval: tuple[float, float]
+    expected: float,
+    observed: float,
+    observed_interval: tuple[float, float],
+    ours: bool = True,
 ) -> Risk | None:
     """Many more, or fewer, positives than the probabilities say."""
     low, high = observed_interval
@@ -221,32 +236,43 @@ def untrue_sum(
         f"The probabilities add up to {words.count(round(expected, 1))} positives, and "
         f"{words.count(observed)} are here: they are too {'low' if ratio > 1 else 'high'} "
         "on the whole.",
-        "Fit with prior= the share that is true, or calibrate anew on recent rows.",
+        "Fit on rows like these, or pass prior= the share that is true." if ours else _CALIBRATED,
     )
 
 
-def untrue_spread(slope: float, interval: tuple[float, float]) -> Risk | None:
+def untrue_spread(
+    slope: float | None, interval: tuple[float | None, float | None], ours: bool = True
+) -> Risk | None:
     """Probabilities that are too far from the base rate, or not far enough."""
     low, high = interval
+    if slope is None or low is None or high is None:
+        return None
+    who = "network" if ours else "classifier"
+    told = (
+        f"the calibration slope is {words.number(slope)} (90 % interval {words.number(low)} to "
+        f"{words.number(high)}), and 1 is true"
+    )
     if slope < 1 / _MUCH and high < 1:
         return Risk(
             "overconfident",
             "caution",
-            f"The network is overconfident: the calibration slope is {words.number(slope)} "
-            f"(90 % interval {words.number(low)} to {words.number(high)}), and 1 is true. High "
+            f"The {who} is overconfident: {told}. High "
             "probabilities come true less often than they say, low ones more often.",
-            'Fit with calibrate="sigmoid", the built-in ensemble, early_stopping=True or fewer '
-            "epochs. If these rows are the later ones, the world may have moved: fit on newer "
-            "rows.",
+            (
+                'Fit with calibrate="sigmoid", the built-in ensemble, early_stopping=True or '
+                "fewer epochs."
+                if ours
+                else _CALIBRATED
+            )
+            + " If these rows are later than those of the fit, the world may have moved: fit on "
+            "newer ones.",
         )
     if slope > _MUCH and low > 1:
         return Risk(
             "underconfident",
             "caution",
-            f"The network is underconfident: the calibration slope is {words.number(slope)} "
-            f"(90 % interval {words.number(low)} to {words.number(high)}), and 1 is true. Rows "
-            "differ more than the probabilities say.",
-            'Train longer, or fit with calibrate="sigmoid".',
+            f"The {who} is underconfident: {told}. Rows differ more than the probabilities say.",
+            'Train longer, or fit with calibrate="sigmoid".' if ours else _CALIBRATED,
         )
     return None
 

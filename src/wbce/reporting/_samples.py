@@ -19,23 +19,24 @@ Float64 = NDArray[np.float64]
 
 LEVEL = 0.9
 N_RESAMPLES = 200
-FOUND, ALARMS, MISSED, QUIET = range(4)
-"""Kinds of rows: true positives, false positives, false negatives, true negatives."""
+NEGATIVE, POSITIVE = range(2)
+_Z = 1.6448536269514722  # between -_Z and _Z lies 90 % of a normal distribution
+_N_COUNTS = 4000
 
 
 @dataclass(frozen=True)
 class Bins:
-    """Rows with nearly the same score, the highest first, by kind.
+    """Rows with nearly the same score, the highest first, by class.
 
     Attributes
     ----------
     scores : ndarray of shape (n_bins,)
         Log-odds, the lowest of each bin.
-    mass : ndarray of shape (4, n_bins)
-        Weight of the true positives, false positives, false negatives and true negatives.
-    row : ndarray of shape (4, n_bins)
+    mass : ndarray of shape (2, n_bins)
+        Weight of the negatives and of the positives.
+    row : ndarray of shape (2, n_bins)
         Weight of one row there.
-    log_loss, brier : ndarray of shape (4, n_bins)
+    log_loss, brier : ndarray of shape (2, n_bins)
         Mean loss of the rows there.
     """
 
@@ -61,13 +62,12 @@ def binned(rows: ScoredRows, *, exact: bool = False) -> Bins:
     """
     scores = rows.curve.scores if exact else thinned(rows.curve).scores
     place = np.searchsorted(-scores, -rows.log_odds)
-    kind = np.where(rows.positive, 2 * ~rows.called, 3 - 2 * rows.called)
-    cell, n = kind * len(scores) + place, 4 * len(scores)
+    cell, n = rows.positive * len(scores) + place, 2 * len(scores)
     away = np.where(rows.positive, -rows.log_odds, rows.log_odds)
     weight = rows.sample_weight
 
     def summed(values: Float64) -> Float64:
-        return np.asarray(np.bincount(cell, values, n), dtype=np.float64).reshape(4, -1)
+        return np.asarray(np.bincount(cell, values, n), dtype=np.float64).reshape(2, -1)
 
     mass = summed(weight)
 
@@ -88,25 +88,52 @@ def redrawn(bins: Bins, n: int = N_RESAMPLES, seed: int = 0) -> Float64:
 
     Returns
     -------
-    ndarray of shape (at most n, 4, n_bins)
+    ndarray of shape (at most n, 2, n_bins)
     """
     times = np.divide(bins.mass, bins.row, out=np.zeros_like(bins.mass), where=bins.row > 0)
     drawn = np.random.default_rng(seed).poisson(times, size=(n, *times.shape))
     mass = bins.row * drawn.astype(np.float64)
-    of_kind = mass.sum(axis=2)
-    both = (of_kind[:, [FOUND, MISSED]].sum(axis=1) > 0) & (
-        of_kind[:, [ALARMS, QUIET]].sum(axis=1) > 0
+    return mass[(mass.sum(axis=2) > 0).all(axis=1)]
+
+
+def redrawn_counts(
+    counts: tuple[float, float, float, float], n_effective: float
+) -> tuple[Float64, ...]:
+    """Draw the four counts that the same classifier would have on other rows.
+
+    From their Dirichlet posterior under Jeffreys' prior: unlike a bootstrap it does not take a
+    count of zero for certain.
+
+    Parameters
+    ----------
+    counts : tuple of float
+        ``(tp, fp, fn, tn)``, as weights.
+    n_effective : float
+        How many equally weighted rows would say as much.
+
+    Returns
+    -------
+    tuple of ndarray
+        ``(tp, fp, fn, tn)``, with the same sum as `counts`.
+    """
+    total = sum(counts)
+    shares = np.random.default_rng(0).dirichlet(
+        np.array(counts) * n_effective / total + 0.5, _N_COUNTS
     )
-    return mass[both]
+    return tuple(total * shares.T)
 
 
 def middle(values: Float64) -> tuple[float | None, float | None]:
-    """The ends of the interval that holds 90 % of values; None where there are none."""
+    """The ends of the interval that holds 90 % of values.
+
+    None where there are none, and where all are the same: then the rows were too few, or too
+    easy, for a bootstrap to say anything.
+    """
     known = values[np.isfinite(values)]
     if len(known) < len(values) / 2 or not len(known):
         return None, None
     low, high = np.percentile(known, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
-    return float(low), float(high)
+    return (None, None) if low == high else (float(low), float(high))
 
 
 def share_interval(part: float, whole: float, n_effective: float) -> tuple[float, float]:
@@ -125,11 +152,13 @@ def share_interval(part: float, whole: float, n_effective: float) -> tuple[float
     >>> round(low, 3), high
     (0.747, 1.0)
     """
-    z = 1.6448536269514722  # of 90 %
-    p, n = part / whole, n_effective
-    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+    p, n = min(part / whole, 1.0), n_effective
+    centre = (p + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z * np.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
+    return (
+        float(max(0.0, centre - half)) if p > 0 else 0.0,
+        float(min(1.0, centre + half)) if p < 1 else 1.0,
+    )
 
 
 def n_effective(weights: Float64) -> float:

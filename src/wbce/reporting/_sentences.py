@@ -53,8 +53,8 @@ def headline(found: Findings) -> str:
     tp, fp, fn, tn = found.rows.counts
     positive = words.label(found.rows.pos_label)
     start = (
-        f"Of {words.count(tp + fn)} rows of {positive} among {words.count(tp + fp + fn + tn)} it "
-        f"finds {words.count(tp)} ({words.share(tp / (tp + fn))})"
+        f"Of {words.count(tp + fn)} rows of class {positive} among "
+        f"{words.count(tp + fp + fn + tn)} it finds {words.count(tp)} ({words.share(tp / (tp + fn))})"
     )
     if tp + fp == 0:
         return f"{start}: it raises no alarm."
@@ -83,6 +83,11 @@ def of_threshold(found: Findings) -> str:
             "classes against each other; the slider shows what a cut would give."
         )
     cut = float(found.cuts.log_odds[chosen])
+    if found.rows.threshold is None:
+        return (
+            "On these rows the classifier's decisions are those of a cut at a probability of about "
+            f"{words.probability(cut)}."
+        )
     told = f"A row is an alarm where its probability is above {words.probability(cut)}"
     if found.interval is not None:
         low, high = (_of_probability(end) for end in found.interval)
@@ -107,12 +112,16 @@ def of_calibration(calibration: Calibration) -> str:
     """How true the probabilities are."""
     low, high = calibration.observed_interval
     flattest, steepest = calibration.slope_interval
+    slope = (
+        f"Calibration slope {words.number(calibration.slope)} ({words.number(flattest)} to "
+        f"{words.number(steepest)}); 1 is true, below 1 is overconfident."
+        if calibration.slope is not None
+        else "No calibration slope: every positive row scores above every negative one."
+    )
     return (
         f"The probabilities add up to {words.count(round(calibration.expected, 1))} positives; "
-        f"{words.count(calibration.observed)} are here (90 % interval {words.count(round(low))} to "
-        f"{words.count(round(high))}). Calibration slope {words.number(calibration.slope)} "
-        f"({words.number(flattest)} to {words.number(steepest)}); 1 is true, below 1 is "
-        "overconfident."
+        f"{words.count(calibration.observed)} {_are(calibration.observed)} here (90 % interval "
+        f"{words.count(round(low))} to {words.count(round(high))}). {slope}"
     )
 
 
