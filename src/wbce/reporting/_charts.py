@@ -19,6 +19,8 @@ Float64 = NDArray[np.float64]
 _WIDTH, _HEIGHT = 340, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 20, 12, 38
 _PROBABILITIES = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 1 - 1e-6)
+_TOPS = (0.004, 0.02, 0.04, 0.1, 0.2, 0.4, 1.0)
+"""Of the precision axis: a rare class that is hard to find has all of its curve near zero."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ class Plot:
             data_bottom=_HEIGHT - _BOTTOM,
             data_low=f"{self.x_axis.low:.6g}",
             data_high=f"{self.x_axis.high:.6g}",
+            data_highest=f"{self.y_axis.high:.6g}",
         )
 
     def _ticks(self) -> Iterable[Markup]:
@@ -141,7 +144,8 @@ def precision_recall(found: Findings) -> Markup:
     cuts, total = found.cuts, found.rows.curve.tp[-1]
     some = cuts.tp + cuts.fp > 0
     recall, precision = cuts.tp[some] / total, cuts.tp[some] / (cuts.tp + cuts.fp)[some]
-    plot = Plot("precision-recall", _shares("recall"), _shares("precision"))
+    top = next(top for top in _TOPS if top >= min(1.0, 1.05 * float(precision.max())))
+    plot = Plot("precision-recall", _shares("recall"), _shares("precision", top))
     base_rate = found.rows.base_rate
     content: list[Markup | None] = [
         plot.line(np.array([0.0, 1.0]), np.array([base_rate, base_rate]), "base"),
@@ -274,8 +278,9 @@ def _ends(found: Findings) -> tuple[float, float] | None:
     return low, high
 
 
-def _shares(name: str) -> Axis:
-    return Axis(0, 1, [(tenth / 4, f"{25 * tenth} %") for tenth in range(5)], name)
+def _shares(name: str, top: float = 1.0) -> Axis:
+    ticks = [(top * fourth / 4, f"{25 * top * fourth:g} %") for fourth in range(5)]
+    return Axis(0, top, ticks, name)
 
 
 def _log_odds(name: str, low: float, high: float) -> Axis:

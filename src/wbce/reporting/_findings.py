@@ -158,7 +158,7 @@ def findings_of(
         training=_training(rows),
         cuts=cuts_of(rows),
         mistakes=mistakes_of(rows, table, separation),
-        risks=_found_risks(rows, table, separation, metrics, calibration),
+        risks=_found_risks(rows, table, separation, metrics, calibration, costs),
     )
 
 
@@ -272,6 +272,7 @@ def _found_risks(
     separation: list[float],
     metrics: list[Metric],
     calibration: Calibration,
+    costs: Float64 | None,
 ) -> list[Risk]:
     by_name = {metric.name: metric for metric in metrics}
     weight, n = rows.sample_weight, len(rows.positive)
@@ -305,12 +306,28 @@ def _found_risks(
             else _risks.untrue_sum(calibration.expected, calibration.observed, (low, high), ours),
             _risks.untrue_spread(calibration.slope, calibration.slope_interval, ours),
             _risks.noisy_threshold(_interval_of(rows), _f1_within(rows)),
+            _default_threshold(rows, costs, by_name),
             _risks.raw_probabilities(
                 getattr(rows.classifier, "calibrate", None),
                 0.0 if raw is None else float(np.average(abs(raw - rows.proba), weights=weight)),
             ),
             _risks.accuracy_misleads(_known(accuracy.value), max(rate, 1 - rate)),
         ]
+    )
+
+
+def _default_threshold(
+    rows: ScoredRows, costs: Float64 | None, metrics: dict[str, Metric]
+) -> Risk | None:
+    by_default = rows.threshold is not None and abs(rows.threshold - 0.5) < 1e-9
+    if not by_default or rows.interval is not None or costs is not None:
+        return None
+    best = int(np.argmax(rows.curve.f1))
+    return _risks.default_threshold(
+        _known(metrics["f1"].value),
+        float(rows.curve.f1[best]),
+        float(rows.curve.log_odds[best]),
+        _known(metrics["recall"].value),
     )
 
 

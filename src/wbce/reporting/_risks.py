@@ -31,6 +31,8 @@ _WIDE = 3.0
 """Ratio of odds between the ends of a threshold's interval."""
 _COSTLY = 0.1
 """Share of F1 lost between the best and the worst cut of that interval."""
+_WORTH_IT = 0.75
+"""Share of the best F1 here, which is a little too good itself, that a cut at 0.5 should have."""
 _MANY_COPIES = 0.1
 _CALIBRATE = "calibrate it, by scikit-learn's CalibratedClassifierCV for one."
 _CALIBRATED = _CALIBRATE[0].upper() + _CALIBRATE[1:]
@@ -299,6 +301,24 @@ def noisy_threshold(
         "at cuts in between.",
         "Choose it on more rows (threshold_cv=5, or tune_threshold on all that you have), or name "
         "the costs (cost_matrix), which need no tuning.",
+    )
+
+
+def default_threshold(f1: float, best_f1: float, best_at: float, recall: float) -> Risk | None:
+    """A cut at one half that nobody chose, where another one finds much more.
+
+    `best_at` are the log-odds of the cut with `best_f1`, on these very rows.
+    """
+    if f1 >= _WORTH_IT * best_f1:
+        return None
+    return Risk(
+        "default_threshold",
+        "caution",
+        f"The threshold is 0.5, which nobody chose, and finds {words.share(recall)} of the "
+        f"positives: F1 is {words.number(f1)}. At {words.probability(best_at)} it would be "
+        f"{words.number(best_f1)} on these rows, a little less on others.",
+        "0.5 is right where a miss and a false alarm cost the same. Else tune the threshold on "
+        "other rows, or name the costs.",
     )
 
 

@@ -52,9 +52,10 @@ def headline(found: Findings) -> str:
     """What the classifier does on these rows, in a sentence or two."""
     tp, fp, fn, tn = found.rows.counts
     positive = words.label(found.rows.pos_label)
+    part = words.share(tp / (tp + fn))
     start = (
         f"Of {words.count(tp + fn)} rows of class {positive} among "
-        f"{words.count(tp + fp + fn + tn)} it finds {words.count(tp)} ({words.share(tp / (tp + fn))})"
+        f"{words.count(tp + fp + fn + tn)} it finds {words.count(tp)} ({part})"
     )
     if tp + fp == 0:
         return f"{start}: it raises no alarm."

@@ -88,7 +88,9 @@ def number(value: float | None) -> str:
     """
     if value is None or not math.isfinite(value):
         return NONE
-    if value and abs(value) < 1e-3:
+    if value == 0:
+        return "0"
+    if abs(value) < 1e-3:
         return f"{value:.2g}"
     return (
         f"{value:,.3f}"

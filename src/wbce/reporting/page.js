@@ -28,7 +28,9 @@
       ? `${perCent.toFixed(0)} %` : `${Number(perCent.toPrecision(2))} %`;
   };
   const number = (value) =>
-    !Number.isFinite(value) ? NONE : Math.abs(value) < 10 ? value.toFixed(3)
+    !Number.isFinite(value) ? NONE : value === 0 ? "0"
+      : Math.abs(value) < 1e-3 ? String(Number(value.toPrecision(2)))
+      : Math.abs(value) < 10 ? value.toFixed(3)
       : Math.abs(value) < 1000 ? String(Number(value.toPrecision(4))) : grouped(value, 0);
   const probability = (z) => {
     const p = 1 / (1 + Math.exp(-z));
@@ -66,7 +68,7 @@
   };
   const move = (name, x, y) => {
     const svg = document.querySelector(`svg[data-plot="${name}"]`);
-    const { left, right, top, bottom, low, high } = svg.dataset;
+    const { left, right, top, bottom, low, high, highest } = svg.dataset;
     const along = (share, from, to) =>
       Number(from) + Math.min(Math.max(share, 0), 1) * (Number(to) - Number(from));
     const mark = svg.querySelector(".mark");
@@ -77,7 +79,7 @@
       return;
     }
     mark.setAttribute("cx", at);
-    mark.setAttribute("cy", along(y, bottom, top));
+    mark.setAttribute("cy", along(y / Number(highest), bottom, top));
   };
   const update = () => {
     const place = Number(slider.value);
