@@ -288,6 +288,7 @@ def _found_risks(
     return _risks.in_order(
         [
             _risks.separating_columns(table.names, separation, n_positive),
+            _risks.few_positives(n_positive, (recall.low, recall.high)),
             _risks.answers_only_one_way(tp + fp, total, repr(rows.pos_label), ours),
             _risks.no_better_than_base_rate(
                 by_name["roc_auc"].low,
@@ -295,7 +296,6 @@ def _found_risks(
                 _known(log_loss.baselines["base_rate"]),
                 ours,
             ),
-            _risks.few_positives(n_positive, (recall.low, recall.high)),
             _risks.too_good(_known(by_name["average_precision"].value), n_positive),
             _risks.row_numbers(counters(table)),
             _risks.copies(copies_of(table, rows.positive), n, int(rows.positive.sum())),

@@ -204,7 +204,7 @@ def _classes(found: Findings) -> Markup:
     told = (
         "Weights train the network only; the probabilities are those of the share that is expected."
     )
-    if found.pos_weight is not None:
+    if found.pos_weight is not None and abs(found.pos_weight - 1) > 1e-6:
         told = (
             f"A positive row weighed {words.number(found.pos_weight)} times a negative one. {told}"
         )
