@@ -117,7 +117,7 @@ def test_intervals_are_those_of_rows_drawn_again(tuned, halves):
     proba, called = tuned.predict_proba(X)[:, 1], tuned.predict(X)
     generator = np.random.default_rng(1)
     again = []
-    for _ in range(400):
+    for _ in range(200):
         rows = generator.integers(0, len(y), len(y))
         again.append(of_scikit_learn(y[rows], proba[rows], called[rows], None))
     for name in again[0]:

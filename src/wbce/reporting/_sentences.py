@@ -102,9 +102,9 @@ def of_threshold(found: Findings) -> str:
     kinds = ("miss", "false alarm") if ratio >= 1 else ("false alarm", "miss")
     factor = ratio if ratio >= 1 else 1 / ratio
     if factor < 1.05:
-        return f"{told}. That is right where a miss and a false alarm cost the same."
+        return f"{told}. It is the right cut where a miss and a false alarm cost the same."
     return (
-        f"{told}. That is right where a {kinds[0]} costs {factor:.3g} times as much as a "
+        f"{told}. It is the right cut where a {kinds[0]} costs {factor:.3g} times as much as a "
         f"{kinds[1]}."
     )
 
