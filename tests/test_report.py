@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 from conftest import table
 from wbce import WeightedKerasClassifier, report
@@ -95,6 +96,18 @@ def test_figures_are_those_of_scikit_learn(tuned, halves, weighted):
     assert alarms == pytest.approx(1000 * np.average(called, weights=weight))
     cost = said["metrics"]["cost"]["value"]
     assert cost == pytest.approx(1000 * (fp + 9 * fn + 0.5 * tp) / weight.sum())
+
+
+def test_figures_of_equal_scores_are_those_of_scikit_learn(pima):
+    X, y = pima
+    tree = DecisionTreeClassifier(max_depth=3, min_samples_leaf=20).fit(X[:384], y[:384])
+    said = report(tree, X[384:], y[384:]).to_dict()["metrics"]
+    proba = tree.predict_proba(X[384:])[:, 1]
+    assert len(np.unique(proba)) < 10
+    assert said["roc_auc"]["value"] == pytest.approx(metrics.roc_auc_score(y[384:], proba))
+    assert said["average_precision"]["value"] == pytest.approx(
+        metrics.average_precision_score(y[384:], proba)
+    )
 
 
 def test_baselines_are_those_of_scikit_learn(found, halves):
@@ -260,6 +273,20 @@ def test_a_page_is_saved_whole_and_under_a_name_that_browsers_know(found, tmp_pa
     with pytest.raises(FileNotFoundError, match="choose a folder that exists") as raised:
         found.save(str(tmp_path / "nowhere" / "page.html"))
     assert raised.value.filename == str(tmp_path / "nowhere" / "page.html")
+
+
+def test_an_old_page_stays_where_the_new_one_has_no_room(found, tmp_path, monkeypatch):
+    path = tmp_path / "page.html"
+    path.write_text("old")
+
+    def full(number):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        found.save(path)
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["page.html"]
 
 
 def test_one_class_of_several_and_one_label_of_several(iris):
