@@ -26,7 +26,8 @@ def rows(float_rows):
 @pytest.fixture(scope="module")
 def found(rows):
     X, y = rows
-    return report(LogisticRegression(max_iter=500).fit(X[:400], y[:400]), X[400:], y[400:])
+    classifier = LogisticRegression(max_iter=500, class_weight={0: 1, 1: 6})
+    return report(classifier.fit(X[:400], y[:400]), X[400:], y[400:])
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +185,43 @@ def test_without_a_script_all_but_the_slider_is_there(browser, page_file, found)
     for heading in ("What is risky", "How good it is", "The worst mistakes"):
         assert heading in text
     assert said == []
+
+
+def test_the_script_says_what_the_page_said_before_it_ran(browser, rows, tmp_path):
+    X, y = rows
+    classifier = LogisticRegression(max_iter=500, class_weight="balanced").fit(X, y)
+
+    def look(page):
+        said = """() => [...document.querySelectorAll("[data-out]")].map((place) =>
+            [place.dataset.out, place.textContent])"""
+        return page.evaluate(said)
+
+    weight = np.random.default_rng(0).uniform(0.5, 3, len(y))
+    for said in (
+        {"per_day": 1_234_567, "cost_matrix": [[0, 3.5], [120, 2]]},
+        {"sample_weight": weight},
+        {"sample_weight": np.where(y == 1, 1.0, 1000.0), "per_day": 100},
+    ):
+        path = tmp_path / "page.html"
+        report(classifier, X, y, **said).save(path)
+        still, _, _ = browser.visit(path, look, java_script_enabled=False)
+        alive, _, _ = browser.visit(path, look)
+        assert len(still) == 12
+        assert alive == still
+
+
+def test_the_mark_comes_back_to_the_chosen_cut(browser, page_file):
+    def look(page):
+        page.focus("#threshold")
+        page.keyboard.press("Home")
+        page.click('[data-to="chosen"]')
+        return page.evaluate(
+            """() => ["mark", "chosen"].map((kind) => ["cx", "cy"].map((way) => Number(
+                document.querySelector(`svg circle.${kind}`).getAttribute(way))))"""
+        )
+
+    (mark, chosen), _, _ = browser.visit(page_file, look)
+    assert mark == pytest.approx(chosen, abs=0.1)
 
 
 def test_names_and_values_are_shown_and_never_run(browser, rows, tmp_path):

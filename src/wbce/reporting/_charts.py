@@ -158,12 +158,15 @@ def precision_recall(found: Findings) -> Markup:
             content.append(plot.line(recall[within], precision[within], "between"))
     told = f"The base rate is {words.share(base_rate)}."
     start = cuts.half if cuts.chosen is None else cuts.chosen
-    here = cuts.tp[start] / total, cuts.tp[start] / max(cuts.tp[start] + cuts.fp[start], 1e-12)
+    n_alarms = cuts.tp[start] + cuts.fp[start]
+    here = cuts.tp[start] / total, cuts.tp[start] / n_alarms if n_alarms > 0 else 1.0
     if cuts.chosen is not None:
         content.append(plot.dot(*here, "chosen"))
         told += (
             f" At the chosen threshold precision is {words.share(here[1])} and recall "
             f"{words.share(here[0])}."
+            if n_alarms > 0
+            else " At the chosen threshold there is no alarm."
         )
     content.append(plot.dot(*here, "mark", radius=8))
     average = found.metric("average_precision").value
