@@ -100,14 +100,15 @@ def test_figures_are_those_of_scikit_learn(tuned, halves, weighted):
 
 def test_figures_of_equal_scores_are_those_of_scikit_learn(pima):
     X, y = pima
-    tree = DecisionTreeClassifier(max_depth=3, min_samples_leaf=20).fit(X[:384], y[:384])
-    said = report(tree, X[384:], y[384:]).to_dict()["metrics"]
-    proba = tree.predict_proba(X[384:])[:, 1]
-    assert len(np.unique(proba)) < 10
-    assert said["roc_auc"]["value"] == pytest.approx(metrics.roc_auc_score(y[384:], proba))
-    assert said["average_precision"]["value"] == pytest.approx(
-        metrics.average_precision_score(y[384:], proba)
-    )
+    for depth in (3, None):  # None gives probabilities of zero and one
+        tree = DecisionTreeClassifier(max_depth=depth, random_state=0).fit(X[:384], y[:384])
+        told = report(tree, X[384:], y[384:])
+        said = told.to_dict()["metrics"]
+        proba, called = tree.predict_proba(X[384:])[:, 1], tree.predict(X[384:])
+        assert len(np.unique(proba)) < 10
+        for name, value in of_scikit_learn(y[384:], proba, called, None).items():
+            assert said[name]["value"] == pytest.approx(value), name
+        assert told.to_html()
 
 
 def test_baselines_are_those_of_scikit_learn(found, halves):

@@ -25,7 +25,7 @@ class Cuts:
     ----------
     log_odds : ndarray of shape (n_cuts,)
         In even steps, and between them those that some costs make best. The first calls all rows
-        positive and the last none.
+        positive and the last none, but for probabilities that are zero or one to seven digits.
     tp, fp : ndarray of shape (n_cuts,)
     chosen : int or None
         The one at which the estimator decides; None where no cut of these probabilities does.
@@ -64,8 +64,6 @@ def cuts_of(rows: ScoredRows) -> Cuts:
     inside = [min(max(cut, low), high) for cut in known]
     log_odds = np.unique(np.concatenate([even, best, inside]))
     tp, fp = above(rows, log_odds)
-    total_tp, total_fp = rows.curve.tp[-1], rows.curve.fp[-1]
-    tp[0], fp[0], tp[-1], fp[-1] = total_tp, total_fp, 0.0, 0.0
     if decided is not None:
         place = int(np.searchsorted(log_odds, inside[-1]))
         found, alarmed, *_ = rows.counts

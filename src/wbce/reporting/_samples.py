@@ -22,6 +22,8 @@ N_RESAMPLES = 200
 NEGATIVE, POSITIVE = range(2)
 _Z = 1.6448536269514722  # between -_Z and _Z lies 90 % of a normal distribution
 _N_COUNTS = 4000
+_MOST_LOST = -np.log(np.finfo(np.float64).eps)
+"""Log loss of a row that was called impossible, as in scikit-learn."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def binned(rows: ScoredRows, *, exact: bool = False) -> Bins:
     scores = rows.curve.scores if exact else thinned(rows.curve).scores
     place = np.searchsorted(-scores, -rows.log_odds)
     cell, n = rows.positive * len(scores) + place, 2 * len(scores)
-    away = np.where(rows.positive, -rows.log_odds, rows.log_odds)
+    away = np.minimum(np.where(rows.positive, -rows.log_odds, rows.log_odds), _MOST_LOST)
     weight = rows.sample_weight
 
     def summed(values: Float64) -> Float64:
