@@ -1,7 +1,6 @@
 """The report: figures against scikit-learn, words against figures."""
 
 import json
-import math
 import os
 import re
 
@@ -13,7 +12,7 @@ from sklearn import metrics
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -191,6 +190,17 @@ def test_the_sentence_and_the_text_say_the_figures(found):
     low, high = (f"{end:.3g}" for end in said["threshold"]["interval"])
     assert f"between {low} and {high} (90 % interval)" in " ".join(text.split())
     assert "unseen" in text
+
+
+def test_values_cannot_command_a_terminal(pima):
+    X, y = pima
+    frame = pd.DataFrame({"glucose": X[:, 1], "note\x1b[31m": ["\x1b[2J\nred"] * len(y)})
+    classifier = make_pipeline(
+        FunctionTransformer(lambda frame: frame[["glucose"]]), LogisticRegression()
+    )
+    text = str(report(classifier.fit(frame, y), frame, y))
+    assert "\x1b" not in text
+    assert "?[2J red" in text
 
 
 def test_what_was_trained_is_told(tuned, found):
@@ -427,4 +437,3 @@ def test_the_function_is_not_hidden_by_a_module():
     assert wbce.report is wbce.reporting.report
     assert callable(wbce.report)
     assert "report" in dir(wbce)
-    assert math.isfinite(len(wbce.reporting.__all__))

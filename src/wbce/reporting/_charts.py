@@ -239,7 +239,7 @@ def learning(found: Findings) -> Markup | None:
         return None
     room = 0.05 * (every.max() - every.min())
     low, high = float(every.min() - room), float(every.max() + room)
-    ticks = [(value, f"{value:.2g}") for value in np.linspace(low + room, high - room, 4).tolist()]
+    ticks = _round_numbers(low, high)
     n = len(loss)
     steps = sorted({1, *(round(step) for step in np.linspace(1, n, 5))})
     plot = Plot(
@@ -292,6 +292,22 @@ def _log_odds(name: str, low: float, high: float) -> Axis:
     for p in _apart(inside, (high - low) / 7):
         ticks.append((float(logit(p)), f"{p:g}" if p < 0.99995 else "0.999999"))
     return Axis(low, high, ticks, name)
+
+
+def _round_numbers(low: float, high: float) -> list[tuple[float, str]]:
+    """Some multiples of one, two or five times a power of ten.
+
+    Examples
+    --------
+    >>> [said for _, said in _round_numbers(0.0, 0.97)]
+    ['0', '0.2', '0.4', '0.6', '0.8']
+    >>> {len(_round_numbers(0.0, high / 10)) for high in range(1, 300)} <= set(range(3, 9))
+    True
+    """
+    power = 10.0 ** np.floor(np.log10(high - low))
+    step = next(s * power for s in (0.2, 0.5, 1.0, 2.0) if (high - low) / (s * power) < 7)
+    multiples = np.arange(np.ceil(low / step), np.floor(high / step) + 1).tolist()
+    return [(multiple * step, f"{multiple * step:.4g}") for multiple in multiples]
 
 
 def _apart(known: Sequence[float], least: float) -> list[float]:

@@ -135,7 +135,8 @@ def _mistake(kind: str, row: Mistake) -> list[str]:
 
 
 def _short(cell: str) -> str:
-    flat = " ".join(cell.split())
+    """On one line, and without what a terminal would take for a command."""
+    flat = "".join(sign if sign.isprintable() else "?" for sign in " ".join(cell.split()))
     return flat if len(flat) <= 24 else f"{flat[:23]}…"
 
 
