@@ -301,13 +301,15 @@ def _round_numbers(low: float, high: float) -> list[tuple[float, str]]:
     --------
     >>> [said for _, said in _round_numbers(0.0, 0.97)]
     ['0', '0.2', '0.4', '0.6', '0.8']
+    >>> [said for _, said in _round_numbers(-0.03, 0.25)]
+    ['0', '0.05', '0.1', '0.15', '0.2', '0.25']
     >>> {len(_round_numbers(0.0, high / 10)) for high in range(1, 300)} <= set(range(3, 9))
     True
     """
     power = 10.0 ** np.floor(np.log10(high - low))
     step = next(s * power for s in (0.2, 0.5, 1.0, 2.0) if (high - low) / (s * power) < 7)
     multiples = np.arange(np.ceil(low / step), np.floor(high / step) + 1).tolist()
-    return [(multiple * step, f"{multiple * step:.4g}") for multiple in multiples]
+    return [(multiple * step, f"{multiple * step + 0.0:.4g}") for multiple in multiples]
 
 
 def _apart(known: Sequence[float], least: float) -> list[float]:
