@@ -1,0 +1,141 @@
+"""From options to an estimator, with skrub's vectoriser before it where columns need one."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Any
+
+from wbce.cli._columns import Columns
+from wbce.cli._errors import CommandError, UsageError
+from wbce.cli._kinds import MOST_CATEGORIES
+from wbce.cli._model_file import PICKLED, SAFE
+from wbce.cli._reading import check_installed
+
+STEP = "classifier"
+
+
+def check_options(options: Namespace) -> None:
+    """Check options that stand against each other.
+
+    Raises
+    ------
+    UsageError
+    """
+    if options.class_weight is not None and options.pos_weight is not None:
+        raise UsageError(
+            "--class-weight and --pos-weight are two ways to say one thing. Pass one of them."
+        )
+    if options.gamma is not None and options.loss != "focal":
+        raise UsageError(
+            f"--gamma is the focal loss's, and --loss is {options.loss}. Pass --loss focal, or no "
+            "--gamma."
+        )
+    check_costs(options)
+    costs = (options.cost_fp, options.cost_fn)
+    if options.objective == "cost" and None in costs:
+        raise UsageError("--threshold-objective cost needs --cost-fp and --cost-fn.")
+    if None not in costs and options.objective not in (None, "cost"):
+        raise UsageError(
+            "--cost-fp and --cost-fn choose the threshold by cost, and --threshold-objective by "
+            "something else. Pass one of them."
+        )
+    if options.threshold not in ("auto", "exact"):
+        for name, said in (("--threshold-objective", options.objective), ("--cost-fp", costs[0])):
+            if said is not None:
+                raise UsageError(
+                    f"--threshold {options.threshold} is not chosen, and {name} says what to "
+                    "choose it for. Pass one of them."
+                )
+
+
+def check_costs(options: Namespace) -> None:
+    """Check that both costs are there, or none.
+
+    Raises
+    ------
+    UsageError
+    """
+    if (options.cost_fp is None) != (options.cost_fn is None):
+        raise UsageError("--cost-fp and --cost-fn belong together: pass both, or neither.")
+
+
+def cost_matrix(cost_fp: float, cost_fn: float, pos_is_second: bool) -> list[list[float]]:
+    """The estimator's matrix: rows are true classes, columns decisions, in the classes' order.
+
+    Examples
+    --------
+    >>> cost_matrix(1.0, 20.0, pos_is_second=True)
+    [[0.0, 1.0], [20.0, 0.0]]
+    >>> cost_matrix(1.0, 20.0, pos_is_second=False)
+    [[0.0, 20.0], [1.0, 0.0]]
+    """
+    return [[0.0, cost_fp], [cost_fn, 0.0]] if pos_is_second else [[0.0, cost_fn], [cost_fp, 0.0]]
+
+
+def make_classifier(options: Namespace, pos_label: Any, pos_is_second: bool) -> Any:
+    """Make the classifier that options say.
+
+    Parameters
+    ----------
+    options : Namespace
+    pos_label : label or None
+    pos_is_second : bool
+        Whether the positive class is the second of two in their order.
+    """
+    from wbce import WeightedKerasClassifier
+
+    weighted_by_name = options.loss == "weighted_bce" and options.pos_weight is None
+    class_weight = options.class_weight or ("balanced" if weighted_by_name else None)
+    split = options.validation_split
+    if options.time_column is not None and split != "last":
+        split = ("last", 0.1 if split is None else split)
+    parameters = {
+        "model": options.model,
+        "loss": options.loss,
+        "class_weight": None if class_weight == "none" else class_weight,
+        "pos_weight": options.pos_weight,
+        "gamma": options.gamma,
+        "pos_label": pos_label,
+        "threshold": options.threshold,
+        "threshold_objective": options.objective,
+        "validation_split": split,
+        "epochs": options.epochs,
+    }
+    if options.cost_fp is not None:
+        parameters["cost_matrix"] = cost_matrix(options.cost_fp, options.cost_fn, pos_is_second)
+        if options.threshold in ("auto", "exact"):
+            parameters["threshold_objective"] = "cost"
+    said = {name: value for name, value in parameters.items() if value is not None}
+    return WeightedKerasClassifier(**said, random_state=options.seed, verbose=int(options.verbose))
+
+
+def with_vectorizer(classifier: Any, columns: Columns, options: Namespace) -> Any:
+    """Put skrub's vectoriser before a classifier, where columns need it.
+
+    Raises
+    ------
+    CommandError
+        If it is needed, and the model's file may not hold it, or it is not installed.
+    """
+    if options.vectorizer == "native" or (options.vectorizer == "auto" and not columns.texts):
+        return classifier
+    if not options.out.endswith(PICKLED):
+        name = columns.texts[0] if columns.texts else ""
+        why = f"column {name!r} is free text" if name else "--vectorizer skrub"
+        drop = f"--drop {name!r}; or " if name else ""
+        raise CommandError(
+            f"{why}, which skrub's vectoriser turns into numbers; that is code, and no {SAFE} file "
+            f"can hold it. Pass --out {options.out.removesuffix(SAFE)}{PICKLED}; or {drop}"
+            f"--vectorizer native, which tells the {MOST_CATEGORIES} most frequent values apart."
+        )
+    check_installed("skrub")
+    from sklearn.pipeline import Pipeline
+    from skrub import TableVectorizer
+
+    # auto: the network's own way with numbers and categories is left alone
+    settings = (
+        {}
+        if options.vectorizer == "skrub"
+        else {"low_cardinality": "passthrough", "cardinality_threshold": MOST_CATEGORIES + 1}
+    )
+    return Pipeline([("vectorizer", TableVectorizer(**settings)), (STEP, classifier)])

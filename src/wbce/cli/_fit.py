@@ -1,0 +1,161 @@
+"""``wbce fit``: from a file of rows to a model file, and what was done in words."""
+
+from __future__ import annotations
+
+import shlex
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from wbce.cli._errors import listed
+from wbce.cli._estimator import STEP, check_options, make_classifier, with_vectorizer
+from wbce.cli._model_file import FittedModel, check_model_path
+from wbce.cli._reading import check_path
+from wbce.cli._training_rows import TrainingRows, read_training_rows
+
+
+def run(options: Namespace) -> int:
+    """Fit a model and write it.
+
+    Returns
+    -------
+    int
+        Exit status: 0, or 130 after Ctrl-C, where the last good weights are written.
+
+    Raises
+    ------
+    CommandError
+    """
+    check_options(options)
+    check_path(options.data, "a CSV or Parquet file, or - for standard input")
+    check_model_path(options.out, options.force)
+    rows = read_training_rows(options)
+    say_rows(rows, options.data)
+    pos_label, is_second = rows.positive(options.pos_label)
+    classifier = make_classifier(options, pos_label, is_second)
+    estimator = with_vectorizer(classifier, rows.columns, options)
+    return fit_and_write(estimator, rows, options)
+
+
+def fit_and_write(estimator: Any, rows: TrainingRows, options: Namespace) -> int:
+    """Fit, write the model, and say what came of it."""
+    said = {"weighted_bce": "weighted cross-entropy"}.get(options.loss, options.loss)
+    print(f"\nFitting ({said}, at most {estimator_epochs(estimator)} epochs) ...", flush=True)
+    prefix = f"{STEP}__" if hasattr(estimator, "steps") else ""
+    arguments = {f"{prefix}{name}": value for name, value in rows.fit_arguments.items()}
+    model = FittedModel(estimator, rows.columns, rows.target)
+    interrupted = False
+    try:
+        estimator.fit(rows.X, rows.y, **arguments)
+    except KeyboardInterrupt:
+        if getattr(model.classifier, "stopped_by_", None) != "interrupt":
+            raise
+        interrupted = True
+    if not _is_known(estimator, rows):  # fitted in part: nothing that predicts
+        raise KeyboardInterrupt
+    model.write(options.out)
+    for line in _outcome(model.classifier, rows.y, options.loss):
+        print(f"  {line}")
+    size = Path(options.out).stat().st_size / 1024
+    print(f"\nThe model is in {options.out} ({size:.0f} KiB). Next:")
+    trust = " --trust" if options.out.endswith(".joblib") else ""
+    out, target = shlex.quote(options.out), shlex.quote(options.target)
+    print(f"  wbce evaluate {out} NEW_DATA --target {target}{trust}")
+    print(f"  wbce predict {out} NEW_DATA --out predictions.csv{trust}")
+    if interrupted:
+        print(
+            f"Interrupted: the model has the weights of epoch {model.classifier.best_epoch_}.",
+            flush=True,
+        )
+        return 130
+    return 0
+
+
+def say_rows(rows: TrainingRows, data: str) -> None:
+    """Say what was read, how imbalanced it is, and what the columns are."""
+    from wbce import print_imbalance
+
+    source = "standard input" if data == "-" else data
+    print(f"{source}: {len(rows.y)} rows, {rows.n_columns} columns.\n")
+    print(f"Target {rows.target.name!r}: ", end="")
+    print_imbalance(rows.y, sample_weight=rows.sample_weight)
+    print("\nColumns")
+    for kind in ("number", "category", "boolean", "date", "text"):
+        of_kind = [column for column in rows.columns.used if column.kind == kind]
+        names = [
+            f"{column.name} ({', '.join(column.parts)})" if column.parts else column.name
+            for column in of_kind
+        ]
+        if names:
+            print(f"  {len(names):>3} {_PLURALS[kind] if len(names) > 1 else kind:<11}", end="")
+            print(listed(names))
+    unused = [name for name in rows.columns.unused if name != rows.target.name]
+    if unused:
+        print(f"  not used: {listed(unused)}")
+    for remark in rows.remarks:
+        print(f"  Note: {remark}.")
+
+
+_PLURALS = {
+    "number": "numbers",
+    "category": "categories",
+    "boolean": "booleans",
+    "date": "dates",
+    "text": "texts",
+}
+
+
+def estimator_epochs(estimator: Any) -> int:
+    """How many epochs an estimator trains at most."""
+    classifier = estimator[-1] if hasattr(estimator, "steps") else estimator
+    return int(classifier.epochs)
+
+
+def _is_known(estimator: Any, rows: TrainingRows) -> bool:
+    from sklearn.exceptions import NotFittedError
+
+    try:
+        estimator.predict_proba(rows.X.iloc[:1])
+    except NotFittedError:
+        return False
+    return True
+
+
+def _outcome(classifier: Any, y: Any, loss: str) -> list[str]:
+    lines = []
+    if hasattr(classifier, "best_epoch_"):
+        lines.append(f"best after {classifier.best_epoch_} epochs")
+    if hasattr(classifier, "pos_weight_"):
+        label = classifier.pos_label_
+        lines.append(
+            f"in training a row of {label!s} weighs {classifier.pos_weight_:.3g} times another"
+        )
+    threshold = classifier.threshold_
+    if threshold is None or np.ndim(threshold):
+        return lines
+    curve = getattr(classifier, "threshold_curve_", None)
+    label = classifier.pos_label_
+    lines.append(f"{label!s} is said where its probability is above {threshold:.4g}")
+    if curve is None:
+        return lines
+    table = curve.columns()
+    place = int((expit(curve.scores) > threshold).sum())  # the cut that calls so many positive
+    low, high = classifier.threshold_interval_.threshold
+    objective = classifier.threshold_objective
+    lines[-1] += f", chosen for {_in_words(objective)} (bootstrap: {low:.3g} to {high:.3g})"
+    n_rows = table["tp"][0] + table["fp"][0] + table["fn"][0] + table["tn"][0]
+    lines.append(
+        f"on {n_rows:.0f} rows that the network which judged them had not seen: precision "
+        f"{table['precision'][place]:.3f}, recall {table['recall'][place]:.3f}, F1 "
+        f"{table['f1'][place]:.3f}, {table['alarms'][place]:.0f} alarms"
+    )
+    return lines
+
+
+def _in_words(objective: Any) -> str:
+    if isinstance(objective, dict):
+        return ", ".join(f"{name}={value:g}" for name, value in objective.items())
+    return str(objective)

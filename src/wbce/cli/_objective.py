@@ -1,0 +1,45 @@
+"""What a threshold is chosen for, from a text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wbce.decisions import binary_objective, class_objective
+
+_ONE_EACH = [[0.0, 1.0], [1.0, 0.0]]
+
+
+def read_objective(text: str) -> str | dict[str, float]:
+    """Read a name, or bounds.
+
+    Raises
+    ------
+    ValueError
+        If it is not known.
+
+    Examples
+    --------
+    >>> read_objective("f2")
+    'f2'
+    >>> read_objective("max_alarms=20,per=1000")
+    {'max_alarms': 20, 'per': 1000}
+    """
+    said: Any = text
+    if "=" in text:
+        said = {}
+        for part in text.split(","):
+            name, _, number = part.partition("=")
+            try:
+                said[name.strip()] = float(number) if "." in number else int(number)
+            except ValueError:
+                raise ValueError(
+                    f"{part!r} is not allowed: pass such as min_precision=0.9"
+                ) from None
+    try:
+        binary_objective(said, _ONE_EACH)
+    except ValueError as error:
+        try:
+            class_objective(said, _ONE_EACH)
+        except ValueError:
+            raise error from None
+    return said
