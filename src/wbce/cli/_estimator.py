@@ -14,8 +14,8 @@ from wbce.cli._reading import check_installed
 STEP = "classifier"
 
 
-def check_options(options: Namespace) -> None:
-    """Check options that stand against each other.
+def check_loss(options: Namespace) -> None:
+    """Check what is said of weights and the loss.
 
     Raises
     ------
@@ -30,6 +30,17 @@ def check_options(options: Namespace) -> None:
             f"--gamma is the focal loss's, and --loss is {options.loss}. Pass --loss focal, or no "
             "--gamma."
         )
+    if options.loss == "cost_sensitive" and options.cost_fp is None:
+        raise UsageError("--loss cost_sensitive needs --cost-fp and --cost-fn.")
+
+
+def check_decision(options: Namespace) -> None:
+    """Check what is said of the threshold.
+
+    Raises
+    ------
+    UsageError
+    """
     check_costs(options)
     costs = (options.cost_fp, options.cost_fn)
     if options.objective == "cost" and None in costs:
@@ -39,7 +50,8 @@ def check_options(options: Namespace) -> None:
             "--cost-fp and --cost-fn choose the threshold by cost, and --threshold-objective by "
             "something else. Pass one of them."
         )
-    if options.threshold not in ("auto", "exact"):
+    trains = getattr(options, "loss", None) == "cost_sensitive"  # costs also serve the loss
+    if options.threshold not in ("auto", "exact") and not trains:
         for name, said in (("--threshold-objective", options.objective), ("--cost-fp", costs[0])):
             if said is not None:
                 raise UsageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,13 @@ import numpy as np
 from scipy.special import expit
 
 from wbce.cli._errors import listed
-from wbce.cli._estimator import STEP, check_options, make_classifier, with_vectorizer
+from wbce.cli._estimator import (
+    STEP,
+    check_decision,
+    check_loss,
+    make_classifier,
+    with_vectorizer,
+)
 from wbce.cli._model_file import FittedModel, check_model_path
 from wbce.cli._reading import check_path
 from wbce.cli._training_rows import TrainingRows, read_training_rows
@@ -29,7 +36,8 @@ def run(options: Namespace) -> int:
     ------
     CommandError
     """
-    check_options(options)
+    check_loss(options)
+    check_decision(options)
     check_path(options.data, "a CSV or Parquet file, or - for standard input")
     check_model_path(options.out, options.force)
     rows = read_training_rows(options)
@@ -42,11 +50,11 @@ def run(options: Namespace) -> int:
 
 def fit_and_write(estimator: Any, rows: TrainingRows, options: Namespace) -> int:
     """Fit, write the model, and say what came of it."""
-    said = {"weighted_bce": "weighted cross-entropy"}.get(options.loss, options.loss)
-    print(f"\nFitting ({said}, at most {estimator_epochs(estimator)} epochs) ...", flush=True)
+    model = FittedModel(estimator, rows.columns, rows.target)
+    loss, epochs = model.classifier.loss, model.classifier.epochs
+    print(f"\nFitting (loss {loss}, at most {epochs} epochs) ...", flush=True)
     prefix = f"{STEP}__" if hasattr(estimator, "steps") else ""
     arguments = {f"{prefix}{name}": value for name, value in rows.fit_arguments.items()}
-    model = FittedModel(estimator, rows.columns, rows.target)
     interrupted = False
     try:
         estimator.fit(rows.X, rows.y, **arguments)
@@ -54,10 +62,8 @@ def fit_and_write(estimator: Any, rows: TrainingRows, options: Namespace) -> int
         if getattr(model.classifier, "stopped_by_", None) != "interrupt":
             raise
         interrupted = True
-    if not _is_known(estimator, rows):  # fitted in part: nothing that predicts
-        raise KeyboardInterrupt
     model.write(options.out)
-    for line in _outcome(model.classifier, rows.y, options.loss):
+    for line in _outcome(model.classifier):
         print(f"  {line}")
     size = Path(options.out).stat().st_size / 1024
     print(f"\nThe model is in {options.out} ({size:.0f} KiB). Next:")
@@ -66,9 +72,10 @@ def fit_and_write(estimator: Any, rows: TrainingRows, options: Namespace) -> int
     print(f"  wbce evaluate {out} NEW_DATA --target {target}{trust}")
     print(f"  wbce predict {out} NEW_DATA --out predictions.csv{trust}")
     if interrupted:
+        kept = getattr(model.classifier, "best_epoch_", model.classifier.n_iter_)
         print(
-            f"Interrupted: the model has the weights of epoch {model.classifier.best_epoch_}.",
-            flush=True,
+            f"wbce {options.command}: interrupted. {options.out} has the weights of epoch {kept}.",
+            file=sys.stderr,
         )
         return 130
     return 0
@@ -108,23 +115,7 @@ _PLURALS = {
 }
 
 
-def estimator_epochs(estimator: Any) -> int:
-    """How many epochs an estimator trains at most."""
-    classifier = estimator[-1] if hasattr(estimator, "steps") else estimator
-    return int(classifier.epochs)
-
-
-def _is_known(estimator: Any, rows: TrainingRows) -> bool:
-    from sklearn.exceptions import NotFittedError
-
-    try:
-        estimator.predict_proba(rows.X.iloc[:1])
-    except NotFittedError:
-        return False
-    return True
-
-
-def _outcome(classifier: Any, y: Any, loss: str) -> list[str]:
+def _outcome(classifier: Any) -> list[str]:
     lines = []
     if hasattr(classifier, "best_epoch_"):
         lines.append(f"best after {classifier.best_epoch_} epochs")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbce.cli._errors import CommandError
-from wbce.cli._estimator import STEP, make_classifier, with_vectorizer
+from wbce.cli._estimator import STEP, check_decision, make_classifier, with_vectorizer
 from wbce.cli._fit import fit_and_write, say_rows
 from wbce.cli._model_file import check_model_path
 from wbce.cli._reading import check_path
@@ -30,6 +30,7 @@ def run(options: Namespace) -> int:
     ------
     CommandError
     """
+    check_decision(options)
     check_path(options.data, "a CSV or Parquet file, or - for standard input")
     check_model_path(options.out, options.force)
     rows = read_training_rows(options)
@@ -46,6 +47,7 @@ def run(options: Namespace) -> int:
     pos_weights = options.pos_weights or default_pos_weights(ratio)
     settings = [(weight, gamma) for weight in pos_weights for gamma in options.gammas]
     splits = _splits(rows, positive, options)
+    _estimator(options, rows, *settings[0], is_second, pos_label)  # may need another --out
     print(
         f"\nSearching {len(settings)} settings in {len(splits)} folds "
         f"({len(settings) * len(splits)} fits), scored by {options.scoring}\n"
