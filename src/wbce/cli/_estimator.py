@@ -108,7 +108,7 @@ def make_classifier(options: Namespace, pos_label: Any, pos_is_second: bool) -> 
         "pos_weight": options.pos_weight,
         "gamma": options.gamma,
         "pos_label": pos_label,
-        "threshold": options.threshold,
+        "threshold": None if options.threshold == "none" else options.threshold,
         "threshold_objective": options.objective,
         "validation_split": split,
         "epochs": options.epochs,

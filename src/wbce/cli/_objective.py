@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from wbce.cli._errors import did_you_mean
 from wbce.decisions import binary_objective, class_objective
 
+_NAMES = ("f1", "f2", "mcc", "balanced_accuracy", "youden", "g_mean", "cost")
+_BOUNDS = ("min_precision", "min_recall", "max_fpr", "max_alarms")
 _ONE_EACH = [[0.0, 1.0], [1.0, 0.0]]
 
 
@@ -41,5 +44,17 @@ def read_objective(text: str) -> str | dict[str, float]:
         try:
             class_objective(said, _ONE_EACH)
         except ValueError:
-            raise error from None
+            raise ValueError(_in_words(text, error)) from None
     return said
+
+
+def _in_words(text: str, error: ValueError) -> str:
+    """The error without Python's names: what is known is named as it is typed here."""
+    reason = str(error).partition("is not allowed: ")[2]
+    if reason and "=" in text:
+        return f"{text!r} is not allowed: {reason}"
+    hint = did_you_mean(text.partition("=")[0], [*_NAMES, *_BOUNDS])
+    return (
+        f"{text!r} is not known.{hint} Pass {', '.join(_NAMES)} or another f<beta>; or bounds: "
+        f"{', '.join(f'{name}=number' for name in _BOUNDS)}"
+    )

@@ -52,6 +52,7 @@ def make_parser(version: str) -> argparse.ArgumentParser:
 def _add_fit(commands: Any) -> None:
     parser = commands.add_parser(
         "fit",
+        usage="wbce fit DATA --target COLUMN --out MODEL [options]",
         help="fit a model on a CSV or Parquet file",
         description="Fits a model, chooses its threshold on rows it has not seen, and writes it.",
     )
@@ -82,6 +83,7 @@ def _add_fit(commands: Any) -> None:
 def _add_tune(commands: Any) -> None:
     parser = commands.add_parser(
         "tune",
+        usage="wbce tune DATA --target COLUMN --out MODEL [options]",
         help="search pos_weight and gamma, and fit the best",
         description="Cross-validates every pos_weight with every gamma of the focal loss (0 is "
         "cross-entropy), prints the scores, fits the best on all rows and writes it.",
@@ -117,6 +119,7 @@ def _add_tune(commands: Any) -> None:
 def _add_predict(commands: Any) -> None:
     parser = commands.add_parser(
         "predict",
+        usage="wbce predict MODEL DATA [--out FILE] [options]",
         help="probabilities and decisions for the rows of a file",
         description="Writes the probability of the positive class (of every class, if there are "
         "more than two) and the decision, a row for each row of DATA.",
@@ -134,6 +137,7 @@ def _add_predict(commands: Any) -> None:
 def _add_evaluate(commands: Any) -> None:
     parser = commands.add_parser(
         "evaluate",
+        usage="wbce evaluate MODEL DATA [options]",
         help="how good a model is on labelled rows, as text",
         description="Prints metrics with intervals, beside what constant answers reach.",
     )
@@ -145,6 +149,7 @@ def _add_evaluate(commands: Any) -> None:
 def _add_report(commands: Any) -> None:
     parser = commands.add_parser(
         "report",
+        usage="wbce report MODEL DATA --out FILE [options]",
         help="the same with curves and a slider for the threshold, as one HTML page",
         description="Writes one HTML page that needs no network.",
     )
@@ -225,11 +230,12 @@ def _add_threshold(parser: Any) -> None:
     group = parser.add_argument_group("the decision")
     group.add_argument(
         "--threshold",
-        type=_number_or(("auto", "exact"), "a number from 0 to 1", lambda x: 0 <= x <= 1),
+        type=_number_or(("auto", "exact", "none"), "a number from 0 to 1", lambda x: 0 <= x <= 1),
         default="auto",
         metavar="NUMBER",
         help="the probability above which a row is called positive; auto chooses it on rows the "
-        "network has not seen, exact the one best on those very rows; default: auto",
+        "network has not seen, exact the one best on those very rows, none leaves it to the "
+        "weights; default: auto",
     )
     group.add_argument(
         "--threshold-objective",

@@ -16,6 +16,8 @@ from wbce.cli._reading import read_table
 from wbce.cli._table import Table
 from wbce.cli._target import Target, label_called
 
+_ENOUGH_TO_CHOOSE = 5
+
 
 @dataclass
 class TrainingRows:
@@ -91,7 +93,7 @@ def read_training_rows(options: Namespace) -> TrainingRows:
     if options.time_column is not None:
         table = _in_time_order(table, options.time_column)
     target, y = Target.of(table, options.target)
-    _check_rows_suffice(y, target)
+    _check_rows_suffice(y, target, options.threshold in ("auto", "exact"))
     weights = None if options.weights is None else weights_of(table, options.weights)
     groups = None if options.groups is None else _groups(table, options.groups)
     unused = [name for option, name in roles.items() if name and option != "--time-column"]
@@ -127,13 +129,19 @@ def _is_date(table: Table, name: str) -> bool:
     return _kinds.kind_of(table.column(name), table.decimal) == "date"
 
 
-def _check_rows_suffice(y: NDArray[Any], target: Target) -> None:
+def _check_rows_suffice(y: NDArray[Any], target: Target, threshold_is_chosen: bool) -> None:
     classes, counts = np.unique(y, return_counts=True)
     rare = int(np.argmin(counts))
     if counts[rare] < 2:
         raise CommandError(
             f"{target.name!r} is {classes[rare]!s} in one row only. Two rows of every class are "
             "the least, and thirty are few."
+        )
+    if threshold_is_chosen and counts[rare] < _ENOUGH_TO_CHOOSE:
+        raise CommandError(
+            f"{target.name!r} is {classes[rare]!s} in {counts[rare]} rows only, and a threshold is "
+            f"chosen on {_ENOUGH_TO_CHOOSE} of every class at least. Pass --threshold 0.5 or "
+            "another number."
         )
 
 
