@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
-    except (ValueError, TypeError, OSError, MemoryError) as error:  # the estimator's, in full words
+    except (ValueError, OSError, MemoryError) as error:  # the estimator's, in full words
         if options.debug:
             raise
         return _failed(options, str(error) or type(error).__name__, 1)

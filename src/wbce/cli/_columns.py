@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from wbce.cli import _kinds
-from wbce.cli._dates import find_format, is_ambiguous, part, parts_of
+from wbce.cli._dates import ISO, find_format, is_ambiguous, parse_dates, part, parts_of
 from wbce.cli._errors import CommandError, did_you_mean, listed
 from wbce.cli._table import Table
 
@@ -45,6 +45,8 @@ class Column:
         values = _kinds.as_kind(
             table.column(self.name), self.kind, table.decimal, table.source, self.date_format
         )
+        if self.kind in ("category", "boolean"):  # by type, so that skrub makes no numbers of them
+            values = values.astype("category")
         if self.kind != "date":
             return {self.name: values.reset_index(drop=True)}
         return {f"{self.name} ({name})": part(values, name) for name in self.parts}
@@ -156,7 +158,7 @@ def describe(
     Raises
     ------
     CommandError
-        If no column is left.
+        If no column is left, or one has numbers or dates but for a few values.
     """
     table.check_names([*unused, *categories])
     both = [name for name in categories if name in unused]
@@ -168,13 +170,18 @@ def describe(
             continue
         values = table.column(name)
         column = _column(values, table.decimal, name in categories, name == time_column)
+        mixed = "" if name in categories else _meant_otherwise(values, column, table.decimal)
+        if mixed and column.kind == "text":
+            raise CommandError(f"{mixed}; or pass --category {name!r}, or --drop {name!r}.")
+        if mixed:
+            remarks.append(f"{mixed}. It is taken as a category")
         reason = _why_not(values, column, name in categories)
         if reason:
             left_out.append(name)
             remarks.append(f"column {name!r} is left out: {reason}")
         else:
             used.append(column)
-            remarks += _remarks(values, column, table.decimal)
+            remarks += _remarks(values, column)
     if not used:
         raise CommandError(
             f"No column of {table.source} is left to predict from. "
@@ -222,31 +229,36 @@ def _counts_rows(values: Any, name: str) -> bool:
     return bool(named or numbers.max() - numbers.min() == len(numbers) - 1)
 
 
-def _remarks(values: Any, column: Column, decimal: str) -> list[str]:
-    remarks = []
-    if column.kind in ("category", "text") and _kinds.is_text(values):
-        texts = values.dropna().astype(str).str.strip()
-        if decimal == "." and _kinds.looks_like_decimal_comma(values):
-            remarks.append(
-                f"column {column.name!r} has numbers such as {texts.iloc[0]!r}: pass --decimal , "
-                f"or they are {column.kind} values"
-            )
-        numbers = _kinds.number_or_nan(texts, decimal)
-        if numbers.notna().mean() > 0.9 and not numbers.notna().all():
-            strange = texts[numbers.isna()].unique()
-            remarks.append(
-                f"column {column.name!r} has numbers, but for {int(numbers.isna().sum())} values "
-                f"such as {strange[0]!r}, and is taken as {column.kind}. Leave these empty, if "
-                "they mean missing"
-            )
+def _remarks(values: Any, column: Column) -> list[str]:
     if column.kind == "date" and column.date_format:
         different = values.dropna().astype(str).str.strip().unique().tolist()
         if is_ambiguous(different, column.date_format):
-            remarks.append(
+            return [
                 f"column {column.name!r} has dates such as {different[0]!r}, taken as day, month, "
                 "year. Write them as 2026-12-31 if that is wrong"
+            ]
+    return []
+
+
+def _meant_otherwise(values: Any, column: Column, decimal: str) -> str:
+    """Say of texts that they look like numbers or dates, but for some; empty where they do not."""
+    if column.kind not in ("category", "text") or not _kinds.is_text(values):
+        return ""
+    texts = values.dropna().astype(str).str.strip()
+    if decimal == "." and _kinds.looks_like_decimal_comma(values):
+        return f"column {column.name!r} has numbers such as {texts.iloc[0]!r}: pass --decimal ,"
+    for kind, found in (
+        ("numbers", _kinds.number_or_nan(texts, decimal)),
+        ("dates", parse_dates(texts.where(texts.str.len() >= 8), ISO)),
+    ):
+        strange = texts[found.isna()]
+        if 0 < len(strange) < len(texts) / 10:
+            return (
+                f"column {column.name!r} has {kind}, but for {len(strange)} values such as "
+                f"{strange.iloc[0]!r} (row {strange.index[0] + 1}). Leave these empty, if they "
+                "mean missing"
             )
-    return remarks
+    return ""
 
 
 def _check_new_names(used: list[Column]) -> None:

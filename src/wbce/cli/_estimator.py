@@ -121,8 +121,16 @@ def make_classifier(options: Namespace, pos_label: Any, pos_is_second: bool) -> 
     return WeightedKerasClassifier(**said, random_state=options.seed, verbose=int(options.verbose))
 
 
-def with_vectorizer(classifier: Any, columns: Columns, options: Namespace) -> Any:
+def with_vectorizer(classifier: Any, columns: Columns, names: list[str], options: Namespace) -> Any:
     """Put skrub's vectoriser before a classifier, where columns need it.
+
+    Parameters
+    ----------
+    classifier : WeightedKerasClassifier
+    columns : Columns
+    names : list of str
+        Of the features: all but free text pass it by as they are, unless it is for all.
+    options : Namespace
 
     Raises
     ------
@@ -144,10 +152,6 @@ def with_vectorizer(classifier: Any, columns: Columns, options: Namespace) -> An
     from sklearn.pipeline import Pipeline
     from skrub import TableVectorizer
 
-    # auto: the network's own way with numbers and categories is left alone
-    settings = (
-        {}
-        if options.vectorizer == "skrub"
-        else {"low_cardinality": "passthrough", "cardinality_threshold": MOST_CATEGORIES + 1}
-    )
-    return Pipeline([("vectorizer", TableVectorizer(**settings)), (STEP, classifier)])
+    native = [] if options.vectorizer == "skrub" else [n for n in names if n not in columns.texts]
+    vectorizer = TableVectorizer(specific_transformers=[("passthrough", native)] if native else ())
+    return Pipeline([("vectorizer", vectorizer), (STEP, classifier)])

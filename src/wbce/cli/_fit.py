@@ -44,7 +44,7 @@ def run(options: Namespace) -> int:
     say_rows(rows, options.data)
     pos_label, is_second = rows.positive(options.pos_label)
     classifier = make_classifier(options, pos_label, is_second)
-    estimator = with_vectorizer(classifier, rows.columns, options)
+    estimator = with_vectorizer(classifier, rows.columns, list(rows.X.columns), options)
     return fit_and_write(estimator, rows, options)
 
 

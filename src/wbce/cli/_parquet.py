@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from wbce.cli._errors import CommandError
 from wbce.cli._table import Table, check_header
+
+_ENDINGS = (".parquet", ".parq", ".pq")
 
 
 def read_parquet(content: bytes | str, source: str) -> Table:
@@ -35,12 +38,15 @@ def read_parquet(content: bytes | str, source: str) -> Table:
 
     try:
         if isinstance(content, str):
-            files = dataset.dataset(content, format="parquet", partitioning="hive")
-            if not files.files:
+            paths = [str(p) for p in sorted(Path(content).rglob("*")) if p.suffix in _ENDINGS]
+            if not paths:
                 raise CommandError(
                     f"{source!r} is a folder without Parquet files. Pass a CSV or Parquet file, or "
                     "a folder of Parquet files."
                 )
+            files = dataset.dataset(
+                paths, format="parquet", partitioning="hive", partition_base_dir=content
+            )
             table = files.to_table()
         else:
             table = parquet.ParquetFile(pa.BufferReader(content)).read()

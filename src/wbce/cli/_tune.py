@@ -113,9 +113,8 @@ def _estimator(
     said = {"pos_weight": pos_weight, "gamma": gamma or None, "class_weight": None}
     loss = "focal" if gamma else "weighted_bce"
     options = Namespace(**{**vars(options), **said, "loss": loss})
-    return with_vectorizer(
-        make_classifier(options, pos_label, pos_is_second), rows.columns, options
-    )
+    classifier = make_classifier(options, pos_label, pos_is_second)
+    return with_vectorizer(classifier, rows.columns, list(rows.X.columns), options)
 
 
 def _splits(rows: TrainingRows, positive: NDArray[np.bool_], options: Namespace) -> list[Any]:
