@@ -102,6 +102,21 @@ def test_wrong_labels_and_options(folder, made, tmp_path, change, options, statu
     assert made == []
 
 
+def test_more_than_two_classes_need_a_label(folder, made, tmp_path):
+    fit = ("--target", "x7", "--out", tmp_path / "k.wbce", "--model", "linear", "--epochs", 1)
+    table = pd.read_csv(folder / "rows.csv", dtype={"zip": str})
+    table["x7"] = np.arange(200) % 3
+    table.to_csv(tmp_path / "k.csv", index=False)
+    assert run("fit", tmp_path / "k.csv", *fit).status == 0
+    done = run("evaluate", tmp_path / "k.wbce", tmp_path / "k.csv")
+    assert done.status == 2
+    assert "Pass --label, the one that is compared with the rest: 0, 1, 2." in done.err
+    done = run("evaluate", tmp_path / "k.wbce", tmp_path / "k.csv", "--label", "3")
+    assert "--label 3 is none of the values of 'x7'" in done.err
+    assert run("evaluate", tmp_path / "k.wbce", tmp_path / "k.csv", "--label", "2").status == 0
+    assert made[0].arguments == {"label": 2}
+
+
 def test_labels_of_the_other_type_are_the_same_labels(tmp_path, made):
     """0 and 1 in a CSV file, true and false in Parquet, floats where a row was missing."""
     rng = np.random.default_rng(0)

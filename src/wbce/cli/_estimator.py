@@ -111,6 +111,7 @@ def make_classifier(options: Namespace, pos_label: Any, pos_is_second: bool) -> 
         "threshold": None if options.threshold == "none" else options.threshold,
         "threshold_objective": options.objective,
         "validation_split": split,
+        "prior": options.prior,
         "epochs": options.epochs,
     }
     if options.cost_fp is not None:

@@ -6,9 +6,10 @@ import json
 from argparse import Namespace
 from typing import Any
 
-from wbce.cli._errors import UsageError
+from wbce.cli._errors import UsageError, listed
 from wbce.cli._model_file import check_out_path
 from wbce.cli._scored_file import labels_of, read_model_and_rows, say
+from wbce.cli._target import label_called
 from wbce.cli._training_rows import weights_of
 
 
@@ -57,6 +58,14 @@ def _report(options: Namespace) -> Any:
     arguments: dict[str, Any] = {}
     if options.weights is not None:
         arguments["sample_weight"] = weights_of(table, options.weights)
+    classes = model.classifier.classes_
+    if options.label is not None:
+        arguments["label"] = label_called(options.label, classes, "--label", model.target.name)
+    elif len(classes) > 2:
+        raise UsageError(
+            f"The model has {len(classes)} classes. Pass --label, the one that is compared with "
+            f"the rest: {listed(classes.tolist())}."
+        )
     if options.per_day is not None:
         arguments["per_day"] = options.per_day
     costs = costs_of(options, model.classifier)

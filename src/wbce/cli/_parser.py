@@ -221,6 +221,12 @@ def _add_training(parser: Any) -> None:
         help="auto: skrub's, where columns are free text; native: never; skrub: for all columns; "
         "it needs a .joblib file",
     )
+    group.add_argument(
+        "--prior",
+        type=_number("above 0 and below 1", lambda x: 0 < x < 1),
+        metavar="SHARE",
+        help="the positives' share where the model will be used, if it is another than in DATA",
+    )
     group.add_argument("--epochs", type=_whole(1), help="at most; default: 100")
     group.add_argument("--seed", type=_whole(0), default=0, help="default: %(default)s")
     group.add_argument("--verbose", action="store_true", help="say how the training goes")
@@ -274,6 +280,9 @@ def _add_scoring(parser: Any) -> None:
     parser.add_argument("--target", metavar="COLUMN", help="the labels; by default as at the fit")
     parser.add_argument(
         "--weights", metavar="COLUMN", help="how many rows of the population each row stands for"
+    )
+    parser.add_argument(
+        "--label", metavar="VALUE", help="of more than two classes, the one compared with the rest"
     )
     parser.add_argument(
         "--per-day",

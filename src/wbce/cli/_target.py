@@ -89,7 +89,7 @@ class Target:
         return as_kind(values, "category", table.decimal, table.source).to_numpy(object).astype(str)
 
 
-def label_called(text: str, classes: NDArray[Any], target: str) -> Any:
+def label_called(text: str, classes: NDArray[Any], option: str, target: str) -> Any:
     """The label that is meant by a text.
 
     Raises
@@ -101,7 +101,7 @@ def label_called(text: str, classes: NDArray[Any], target: str) -> Any:
     if text.lower() not in by_text:
         known = [str(label) for label in classes.tolist()]
         raise CommandError(
-            f"--pos-label {text} is none of the values of {target!r}.{did_you_mean(text, known)} "
+            f"{option} {text} is none of the values of {target!r}.{did_you_mean(text, known)} "
             f"These are: {listed(known)}."
         )
     return by_text[text.lower()]

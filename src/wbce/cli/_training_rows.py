@@ -60,7 +60,7 @@ class TrainingRows:
         """
         classes, counts = np.unique(self.y, return_counts=True)
         if said is not None:
-            label = label_called(said, classes, self.target.name)
+            label = label_called(said, classes, "--pos-label", self.target.name)
             return label, label == classes[-1]
         usual = classes.tolist() in ([0, 1], [-1, 1], [False, True])
         return None, bool(usual or counts[-1] <= counts[0])
