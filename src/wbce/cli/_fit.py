@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import textwrap
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ def fit_and_write(estimator: Any, rows: TrainingRows, options: Namespace) -> int
         interrupted = True
     model.write(options.out)
     for line in _outcome(model.classifier):
-        print(f"  {line}")
+        _print_wrapped(f"  {line}", indent=4)
     size = Path(options.out).stat().st_size / 1024
     print(f"\nThe model is in {options.out} ({size:.0f} KiB). Next:")
     trust = " --trust" if options.out.endswith(".joblib") else ""
@@ -90,20 +91,31 @@ def say_rows(rows: TrainingRows, data: str) -> None:
     print(f"Target {rows.target.name!r}: ", end="")
     print_imbalance(rows.y, sample_weight=rows.sample_weight)
     print("\nColumns")
-    for kind in ("number", "category", "boolean", "date", "text"):
+    for kind, plural in _PLURALS.items():
         of_kind = [column for column in rows.columns.used if column.kind == kind]
         names = [
             f"{column.name} ({', '.join(column.parts)})" if column.parts else column.name
             for column in of_kind
         ]
         if names:
-            print(f"  {len(names):>3} {_PLURALS[kind] if len(names) > 1 else kind:<11}", end="")
-            print(listed(names))
+            noun = plural if len(names) > 1 else kind
+            _print_wrapped(f"{len(names):>5} {noun:<11}{listed(names)}", indent=17)
     unused = [name for name in rows.columns.unused if name != rows.target.name]
     if unused:
-        print(f"  not used: {listed(unused)}")
+        _print_wrapped(f"  not used: {listed(unused)}", indent=4)
     for remark in rows.remarks:
-        print(f"  Note: {remark}.")
+        _print_wrapped(f"  Note: {remark}.", indent=4)
+
+
+def _print_wrapped(text: str, indent: int) -> None:
+    lines = textwrap.wrap(
+        text,
+        95,
+        subsequent_indent=" " * indent,
+        break_long_words=False,  # names and paths, which are to be copied
+        break_on_hyphens=False,
+    )
+    print("\n".join(lines))
 
 
 _PLURALS = {
@@ -119,10 +131,10 @@ def _outcome(classifier: Any) -> list[str]:
     lines = []
     if hasattr(classifier, "best_epoch_"):
         lines.append(f"best after {classifier.best_epoch_} epochs")
-    if hasattr(classifier, "pos_weight_"):
+    if getattr(classifier, "pos_weight_", 1.0) != 1.0:
         label = classifier.pos_label_
         lines.append(
-            f"in training a row of {label!s} weighs {classifier.pos_weight_:.3g} times another"
+            f"in training a row of {label!s} weighs {classifier.pos_weight_:.3g} times one of the others"
         )
     threshold = classifier.threshold_
     if threshold is None or np.ndim(threshold):

@@ -67,7 +67,7 @@ def run(options: Namespace) -> int:
     if close:
         print(
             f"{close} of the {len(scores) - 1} others are within one standard error of it, fold by "
-            "fold: take the choice between them as open."
+            "fold:\ntake the choice between them as open."
         )
     estimator = _estimator(options, rows, weight, gamma, is_second, pos_label)
     return fit_and_write(estimator, rows, options)
