@@ -183,6 +183,37 @@ def test_costs_are_those_of_the_positive_class(folder, tmp_path):
     assert clf.threshold_objective == "cost"
 
 
+@pytest.mark.parametrize("target", ["text", "boolean"])
+def test_the_positive_class_is_the_estimators(folder, tmp_path, target):
+    """The rarer of two texts, by weight; of booleans the true ones."""
+    table = pd.read_csv(folder / "train.csv", dtype={"zip": str})
+    rows = np.arange(len(table))
+    table["y"] = np.where(rows % 3, "few", "many") if target == "text" else rows % 3 > 0
+    table["n"] = np.where(rows % 3, 1, 10)
+    table.to_csv(tmp_path / "y.csv", index=False)
+    out = tmp_path / "y.wbce"
+    options = ("--weights", "n", "--cost-fp", 1, "--cost-fn", 9, "--threshold", "auto")
+    done = run("fit", tmp_path / "y.csv", "--target", "y", "--out", out, *QUICK, *options)
+    assert done.status == 0, done.err
+    clf = wbce.load(out)
+    assert clf.pos_label_ == ("few" if target == "text" else True)
+    positive = clf.classes_.tolist().index(clf.pos_label_)
+    assert clf.cost_matrix[positive][1 - positive] == 9
+    said = predictions(out, tmp_path / "y.csv")
+    above = said["probability"] > clf.threshold_
+    assert (said["prediction"] == np.where(above, *clf.classes_[[positive, 1 - positive]])).all()
+    again = run("evaluate", out, tmp_path / "y.csv", "--cost-fp", 1)
+    assert (again.status, "belong together" in again.err) == (2, True)
+
+
+def test_options_for_two_classes(folder, tmp_path):
+    fit = ("fit", folder / "train.csv", "--target", "x7", "--out", tmp_path / "k.wbce")
+    done = run(*fit, "--pos-label", "1")
+    assert (done.status, "is for two classes" in done.err) == (2, True)
+    done = run(*fit, "--cost-fp", 1, "--cost-fn", 9)
+    assert (done.status, "are for two classes" in done.err) == (2, True)
+
+
 def test_options_arrive_at_the_estimator(folder, tmp_path):
     out = tmp_path / "o.wbce"
     done = run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from typing import Any
 
 from wbce.cli._columns import Columns
@@ -71,6 +72,21 @@ def check_costs(options: Namespace) -> None:
         raise UsageError("--cost-fp and --cost-fn belong together: pass both, or neither.")
 
 
+def pos_of_two(classes: Sequence[Any], pos_label: Any) -> int:
+    """Which of two classes is positive.
+
+    Raises
+    ------
+    UsageError
+        If there are more.
+    """
+    if len(classes) != 2:
+        raise UsageError(
+            f"--cost-fp and --cost-fn are for two classes, and there are {len(classes)}."
+        )
+    return list(classes).index(pos_label)
+
+
 def cost_matrix(cost_fp: float, cost_fn: float, pos_is_second: bool) -> list[list[float]]:
     """The estimator's matrix: rows are true classes, columns decisions, in the classes' order.
 
@@ -84,15 +100,21 @@ def cost_matrix(cost_fp: float, cost_fn: float, pos_is_second: bool) -> list[lis
     return [[0.0, cost_fp], [cost_fn, 0.0]] if pos_is_second else [[0.0, cost_fn], [cost_fp, 0.0]]
 
 
-def make_classifier(options: Namespace, pos_label: Any, pos_is_second: bool) -> Any:
+def make_classifier(options: Namespace, classes: Sequence[Any], pos_label: Any) -> Any:
     """Make the classifier that options say.
 
     Parameters
     ----------
     options : Namespace
+    classes : sequence of labels
+        In their order.
     pos_label : label or None
-    pos_is_second : bool
-        Whether the positive class is the second of two in their order.
+        Which is positive; None for more than two.
+
+    Raises
+    ------
+    UsageError
+        If there are costs of two classes for more.
     """
     from wbce import WeightedKerasClassifier
 
@@ -115,6 +137,7 @@ def make_classifier(options: Namespace, pos_label: Any, pos_is_second: bool) -> 
         "epochs": options.epochs,
     }
     if options.cost_fp is not None:
+        pos_is_second = pos_of_two(classes, pos_label) == 1
         parameters["cost_matrix"] = cost_matrix(options.cost_fp, options.cost_fn, pos_is_second)
         if options.threshold in ("auto", "exact"):
             parameters["threshold_objective"] = "cost"

@@ -7,6 +7,7 @@ from argparse import Namespace
 from typing import Any
 
 from wbce.cli._errors import UsageError, listed
+from wbce.cli._estimator import check_costs, cost_matrix, pos_of_two
 from wbce.cli._model_file import check_out_path
 from wbce.cli._scored_file import labels_of, read_model_and_rows, say
 from wbce.cli._target import label_called
@@ -80,17 +81,11 @@ def costs_of(options: Namespace, classifier: Any) -> list[list[float]] | None:
     Raises
     ------
     UsageError
-        If one of two costs is missing, or there are more classes.
+        If one of two costs is missing, or there are more than two classes.
     """
-    from wbce.cli._estimator import check_costs, cost_matrix
-
     check_costs(options)
     if options.cost_fp is None:
         return None
-    if len(classifier.classes_) != 2:
-        raise UsageError(
-            f"--cost-fp and --cost-fn are for two classes, and the model has "
-            f"{len(classifier.classes_)}."
-        )
-    is_second = classifier.pos_label_ == classifier.classes_[1]
-    return cost_matrix(options.cost_fp, options.cost_fn, bool(is_second))
+    pos_label = getattr(classifier, "pos_label_", None)
+    second = pos_of_two(classifier.classes_.tolist(), pos_label) == 1
+    return cost_matrix(options.cost_fp, options.cost_fn, second)

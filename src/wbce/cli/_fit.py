@@ -43,8 +43,8 @@ def run(options: Namespace) -> int:
     check_model_path(options.out, options.force)
     rows = read_training_rows(options)
     say_rows(rows, options.data)
-    pos_label, is_second = rows.positive(options.pos_label)
-    classifier = make_classifier(options, pos_label, is_second)
+    pos_label = rows.positive(options.pos_label)
+    classifier = make_classifier(options, np.unique(rows.y).tolist(), pos_label)
     estimator = with_vectorizer(classifier, rows.columns, list(rows.X.columns), options)
     return fit_and_write(estimator, rows, options)
 
@@ -134,7 +134,7 @@ def _outcome(classifier: Any) -> list[str]:
     if getattr(classifier, "pos_weight_", 1.0) != 1.0:
         label = classifier.pos_label_
         lines.append(
-            f"in training a row of {label!s} weighs {classifier.pos_weight_:.3g} times one of the others"
+            f"a row of {label!s} weighs {classifier.pos_weight_:.3g} times another in training"
         )
     threshold = classifier.threshold_
     if threshold is None or np.ndim(threshold):

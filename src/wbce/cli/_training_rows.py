@@ -50,20 +50,29 @@ class TrainingRows:
         given = {"sample_weight": self.sample_weight, "groups": self.groups}
         return {name: value for name, value in given.items() if value is not None}
 
-    def positive(self, said: str | None) -> tuple[Any, bool]:
-        """The positive label as it is to be passed, and whether it is the second of two.
+    def positive(self, said: str | None) -> Any:
+        """The positive label, by the estimator's rule where none is said; None for more classes.
 
         Raises
         ------
         CommandError
             If there is no such label.
         """
-        classes, counts = np.unique(self.y, return_counts=True)
+        classes, codes = np.unique(self.y, return_inverse=True)
+        if len(classes) > 2:
+            if said is not None:
+                raise UsageError(
+                    f"--pos-label {said} is for two classes, and {self.target.name!r} has "
+                    f"{len(classes)}."
+                )
+            return None
+        labels = classes.tolist()
         if said is not None:
-            label = label_called(said, classes, "--pos-label", self.target.name)
-            return label, label == classes[-1]
-        usual = classes.tolist() in ([0, 1], [-1, 1], [False, True])
-        return None, bool(usual or counts[-1] <= counts[0])
+            return label_called(said, classes, "--pos-label", self.target.name)
+        if set(labels) in ({0, 1}, {-1, 1}):
+            return labels[1]
+        counts = np.bincount(codes, weights=self.sample_weight)
+        return labels[0] if counts[0] < counts[1] else labels[1]
 
 
 def read_training_rows(options: Namespace) -> TrainingRows:

@@ -41,13 +41,13 @@ def run(options: Namespace) -> int:
             f"{rows.target.name!r} has {len(classes)} classes, and wbce tune searches pos_weight, "
             "which is for two. Use wbce fit."
         )
-    pos_label, is_second = rows.positive(options.pos_label)
-    positive = rows.y == (classes[1] if is_second else classes[0])
+    pos_label = rows.positive(options.pos_label)
+    positive = rows.y == pos_label
     ratio = float((~positive).sum() / positive.sum())
     pos_weights = options.pos_weights or default_pos_weights(ratio)
     settings = [(weight, gamma) for weight in pos_weights for gamma in options.gammas]
     splits = _splits(rows, positive, options)
-    _estimator(options, rows, *settings[0], is_second, pos_label)  # may need another --out
+    _estimator(options, rows, *settings[0], classes.tolist(), pos_label)  # may need another --out
     print(
         f"\nSearching {len(settings)} settings in {len(splits)} folds "
         f"({len(settings) * len(splits)} fits), scored by {options.scoring}\n"
@@ -55,7 +55,7 @@ def run(options: Namespace) -> int:
     print(f"{'pos_weight':>10} {'gamma':>6} {'mean':>9} {'std':>8}", flush=True)
     scores = []
     for weight, gamma in settings:
-        estimator = _estimator(options, rows, weight, gamma, True, None)
+        estimator = _estimator(options, rows, weight, gamma, [0, 1], 1)
         scores.append(_scores(estimator, rows, positive.astype(int), splits, options))
         _check_scores(scores[-1], options)
         mean, spread = scores[-1].mean(), scores[-1].std()
@@ -69,7 +69,7 @@ def run(options: Namespace) -> int:
             f"{close} of the {len(scores) - 1} others are within one standard error of it, fold by "
             "fold:\ntake the choice between them as open."
         )
-    estimator = _estimator(options, rows, weight, gamma, is_second, pos_label)
+    estimator = _estimator(options, rows, weight, gamma, classes.tolist(), pos_label)
     return fit_and_write(estimator, rows, options)
 
 
@@ -107,13 +107,13 @@ def _estimator(
     rows: TrainingRows,
     pos_weight: float,
     gamma: float,
-    pos_is_second: bool,
+    classes: list[Any],
     pos_label: Any,
 ) -> Any:
     said = {"pos_weight": pos_weight, "gamma": gamma or None, "class_weight": None}
     loss = "focal" if gamma else "weighted_bce"
     options = Namespace(**{**vars(options), **said, "loss": loss})
-    classifier = make_classifier(options, pos_label, pos_is_second)
+    classifier = make_classifier(options, classes, pos_label)
     return with_vectorizer(classifier, rows.columns, list(rows.X.columns), options)
 
 
