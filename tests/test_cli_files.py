@@ -1,5 +1,6 @@
 import gzip
 import sys
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 
 from cli_tables import run
 from wbce.cli._errors import CommandError
+from wbce.cli._quiet_warnings import one_line_each
 from wbce.cli._reading import read_table
 
 TABLE = "amount;fraud\n1,5;0\n2,5;1\n"
@@ -46,6 +48,15 @@ def test_csv_is_texts_as_they_are(tmp_path, content, options):
 def test_quoted_values_may_have_anything(tmp_path):
     path = written(tmp_path, 'a,b\n"x,\n""y""",1\n')
     assert texts(path) == {"a": ['x,\n"y"'], "b": ["1"]}
+
+
+def test_line_breaks_in_values_of_a_long_file(tmp_path):
+    """Longer than the blocks that are read at once, which end anywhere."""
+    value = 40 * "x\n"
+    path = written(tmp_path, "a,b\n" + f'"{value}",1\n' * 30_000)
+    frame = read_table(str(path)).frame
+    assert len(frame) == 30_000
+    assert (frame["a"] == value).all()
 
 
 def test_one_column_and_names_with_other_separators(tmp_path):
@@ -226,6 +237,14 @@ def test_what_is_there_is_not_replaced(cards, tmp_path):
     assert "exists. Pass --force" in done.err
     assert run(*fit, "--force", "--drop", "nothing").status == 1
     assert (tmp_path / "m.wbce").read_text() == "mine"
+
+
+def test_warnings_are_said_once_in_one_line(capsys):
+    with one_line_each("fit"):
+        warnings.warn("one\nand two", UserWarning, stacklevel=1)
+        warnings.warn("one\nand two", UserWarning, stacklevel=1)
+        warnings.warn("for developers", FutureWarning, stacklevel=1)
+    assert capsys.readouterr().err == "wbce fit: warning: one and two\n"
 
 
 def test_libraries_that_are_missing(cards, monkeypatch):
