@@ -1,4 +1,5 @@
 import gzip
+import subprocess
 import sys
 import warnings
 
@@ -245,6 +246,20 @@ def test_warnings_are_said_once_in_one_line(capsys):
         warnings.warn("one\nand two", UserWarning, stacklevel=1)
         warnings.warn("for developers", FutureWarning, stacklevel=1)
     assert capsys.readouterr().err == "wbce fit: warning: one and two\n"
+
+
+def test_help_needs_no_library():
+    script = (
+        "import sys\n"
+        "from wbce.cli import main\n"
+        "try:\n"
+        "    main(['fit', '--help'])\n"
+        "except SystemExit as end:\n"
+        "    assert end.code == 0\n"
+        "assert not {'tensorflow', 'sklearn', 'pandas', 'pyarrow', 'skrub'} & {*sys.modules}\n"
+    )
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert out.returncode == 0, out.stderr
 
 
 def test_libraries_that_are_missing(cards, monkeypatch):

@@ -290,6 +290,9 @@ def test_free_text_needs_a_joblib_file(folder, tmp_path):
     assert "--trust" in done.err
     trusted = predictions(tmp_path / "n.joblib", tmp_path / "notes.csv", "--trust")
     assert len(trusted) == len(table)
+    assert run(*fit, "--out", tmp_path / "again.joblib", *weighed).status == 0
+    again = predictions(tmp_path / "again.joblib", tmp_path / "notes.csv", "--trust")
+    assert again.equals(trusted)  # skrub's encoder draws, and has the seed
     clf = joblib.load(tmp_path / "n.joblib")["estimator"][-1]
     assert {"x0", "zip"} <= {*clf._frame_columns.categorical}  # as they are, not one-hot
     assert any("note" in name for name in clf.feature_names_in_)

@@ -173,9 +173,13 @@ def with_vectorizer(classifier: Any, columns: Columns, names: list[str], options
             f"--vectorizer native, which tells the {MOST_CATEGORIES} most frequent values apart."
         )
     check_installed("skrub")
+    from sklearn.base import clone
     from sklearn.pipeline import Pipeline
     from skrub import TableVectorizer
 
     native = [] if options.vectorizer == "skrub" else [n for n in names if n not in columns.texts]
     vectorizer = TableVectorizer(specific_transformers=[("passthrough", native)] if native else ())
+    encoder = clone(vectorizer.high_cardinality)  # whichever is skrub's own choice; most draw
+    if "random_state" in encoder.get_params():
+        vectorizer.set_params(high_cardinality=encoder.set_params(random_state=options.seed))
     return Pipeline([("vectorizer", vectorizer), (STEP, classifier)])
