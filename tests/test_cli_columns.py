@@ -171,6 +171,27 @@ def test_dates_of_any_type_and_zone():
         assert features(seen, later) == expected
 
 
+def test_dates_by_type_are_found_in_texts_later():
+    seen = table(column=["2021-01-01 06:00", "2023-06-30 12:00", None])
+    typed = Table(seen.frame.astype({"column": "datetime64[us]"}), "x.parquet")
+    columns, _ = describe(typed, unused=[])
+    assert columns.features(seen).equals(columns.features(typed))
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_columns_that_are_all_missing_later(decimal):
+    seen = table(
+        number=["1", "2", "2"], flag=["true", "false", "true"], name=["a", "b", "b"],
+        day=["2024-01-31", "2024-02-01", "2024-02-01"],
+    )  # fmt: skip
+    columns, _ = describe(seen, unused=[])
+    nothing = seen.frame.copy()
+    nothing[:] = None
+    features = columns.features(Table(nothing, "x.csv", decimal=decimal))
+    assert list(features.columns) == ["number", "flag", "name", "day (days)", "day (weekday)"]
+    assert features.isna().all(axis=None)
+
+
 def test_dates_are_written_as_at_the_fit():
     seen = ["31.01.2024", "01.02.2024", "01.02.2024"]
     with pytest.raises(CommandError, match=r"'2024-02-01' \(row 2\)"):

@@ -195,10 +195,10 @@ def _column(values: Any, decimal: str, is_category: bool, is_time_column: bool) 
     kind = "category" if is_category else _kinds.kind_of(values, decimal)
     if kind != "date":
         return Column(str(values.name), kind)
-    form = ""
+    form = ISO  # of a column that has dates by type, in a later CSV file
     if _kinds.is_text(values):
         different = values.dropna().astype(str).str.strip().unique().tolist()
-        form = find_format(different) or ""
+        form = find_format(different) or ISO
     dates = _kinds.as_kind(values, "date", decimal, "", form)
     return Column(str(values.name), kind, form, parts_of(dates, is_time_column))
 

@@ -113,21 +113,18 @@ def _all_numbers(texts: list[str], decimal: str) -> bool:
 
 
 def _numbers(values: Any, decimal: str, source: str) -> Any:
-    if is_text(values):
-        numbers = number_or_nan(values.astype(object).where(values.notna(), None), decimal)
-        _refuse(values, numbers.isna() & values.notna(), "numbers", source)
-    elif str(values.dtype).startswith("datetime"):
-        _refuse(values, values.notna(), "numbers", source)
-    numbers = numbers if is_text(values) else values.astype("Float64")
-    numbers = numbers.astype("float64") if is_text(values) else _as_floats(numbers)
-    _refuse(values, numbers.abs() == float("inf"), "finite numbers", source)
-    return numbers
-
-
-def _as_floats(values: Any) -> Any:
     import pandas as pd
 
-    return pd.Series(values.to_numpy("float64", na_value=float("nan")), name=values.name)
+    nan = float("nan")
+    if is_text(values):
+        numbers = number_or_nan(values.astype(object), decimal)
+    elif str(values.dtype).startswith("datetime"):
+        numbers = pd.Series(nan, index=values.index)
+    else:
+        numbers = pd.Series(values.to_numpy("float64", na_value=nan), index=values.index)
+    _refuse(values, numbers.isna() & values.notna(), "numbers", source)
+    _refuse(values, numbers.abs() == float("inf"), "finite numbers", source)
+    return numbers
 
 
 def _dates(values: Any, date_format: str, source: str) -> Any:
