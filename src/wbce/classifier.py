@@ -172,7 +172,7 @@ class WeightedKerasClassifier(FitSteps):
     pos_label_ : label
         The positive class; two classes only.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Where X has names.
     model_ : keras.Model
         The fitted network.
