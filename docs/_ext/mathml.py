@@ -67,8 +67,7 @@ def visit_inline(self: HTML5Translator, node: nodes.math) -> None:
 
 def visit_displayed(self: HTML5Translator, node: nodes.math_block) -> None:
     """Write a formula on lines of its own."""
-    anchor = node["ids"][0] if node.get("ids") else ""
-    self.body.append(self.starttag(node, "div", CLASS="formula", **({"id": anchor} if anchor else {})))
+    self.body.append(self.starttag(node, "div", CLASS="formula"))
     _write(self, node, displayed=True)
     self.body.append("</div>\n")
     raise nodes.SkipNode

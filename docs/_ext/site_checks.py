@@ -89,9 +89,7 @@ def _target(folder: Path, where: str, address: str) -> Path:
     return (folder / where).parent / path if path else folder / where
 
 
-def _problems_of_link(
-    folder: Path, pages: dict[str, Page], where: str, link: str
-) -> Iterator[str]:
+def _problems_of_link(folder: Path, pages: dict[str, Page], where: str, link: str) -> Iterator[str]:
     address, anchor = urldefrag(link)
     if urlsplit(link).scheme or urlsplit(link).netloc:
         return

@@ -2,9 +2,10 @@
 True probabilities from a weighted network
 ==========================================
 
-A network that is trained with class weights predicts the probabilities of a population in which the rare class is as
-frequent as its weights make it. That population does not exist. ``predict_proba`` undoes the weights by a formula;
-``calibrate=False`` shows what comes out of the network itself.
+A network that is trained with class weights predicts the probabilities of a population in which
+the rare class is as frequent as its weights make it. That population does not exist.
+``predict_proba`` undoes the weights by a formula; ``calibrate=False`` shows what comes out of the
+network itself.
 
 The table: blocks of a page's layout, of which about one in ten is no text (KEEL's *page-blocks0*).
 """
@@ -24,7 +25,8 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, stratif
 print(f"{len(y)} rows, {y.mean():.1%} positive")
 
 # %%
-# One network, with balanced weights. Nothing of what follows trains it again: ``calibrate`` says what is shown.
+# One network, with balanced weights. Nothing of what follows trains it again: ``calibrate`` says
+# what is shown.
 
 classifier = WeightedKerasClassifier("mlp", class_weight="balanced", random_state=0)
 classifier.fit(X_train, y_train)
@@ -40,8 +42,9 @@ for name, p in {"as it comes": raw, "weights undone": mapped}.items():
     )
 
 # %%
-# The order of the rows is the same, and so is every metric of it. What has changed is what a probability means: of the rows
-# that were given 0.3, three in ten should be positive. On the diagonal that is so.
+# The order of the rows is the same, and so is every metric of it. What has changed is what a
+# probability means: of the rows that were given 0.3, three in ten should be positive. On the
+# diagonal that is so.
 
 fig, axes = plt.subplots(figsize=(6.4, 4.6))
 axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle=":")
