@@ -57,29 +57,31 @@ def kind(name: str) -> str:
 
 
 def own_methods(name: str) -> list[str]:
-    """Public methods and properties of a class that this package wrote, in the code's order.
+    """Names of the public methods of a class that this package wrote, in the code's order.
 
-    Those of a base class that is public itself are on its page, unless the class has its own
-    docstring for them.
+    What a base class with a page of its own has, or Keras, is described there.
     """
     owner = named(name)
     if not inspect.isclass(owner):
         return []
-    found: dict[str, None] = {}
+    public = {named(other) for other in everything_public()}
+    described: set[str] = set()
+    own: list[type] = []
     for base in owner.__mro__:
-        if base.__module__.partition(".")[0] != "wbce":
-            continue
-        elsewhere = base is not owner and base.__name__ in _bases_with_a_page()
-        for attribute, value in vars(base).items():
-            if attribute.startswith("_") or elsewhere:
-                continue
-            if isinstance(value, types.FunctionType | classmethod) and value.__doc__:
-                found.setdefault(attribute)
-    return list(found)
-
-
-def _bases_with_a_page() -> set[str]:
-    return {name.rpartition(".")[2] for name in everything_public()}
+        room = base.__module__.partition(".")[0]
+        if base is not owner and (base in public or room in ("keras", "builtins")):
+            described.update(dir(base))
+        elif room == "wbce":
+            own.append(base)
+    methods = [
+        attribute
+        for base in own
+        for attribute, value in vars(base).items()
+        if isinstance(value, types.FunctionType | classmethod)
+        and not attribute.startswith("_")
+        and attribute not in described
+    ]
+    return list(dict.fromkeys(methods))
 
 
 def write_pages(folder: Path) -> None:

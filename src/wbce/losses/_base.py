@@ -43,7 +43,9 @@ class PointwiseLoss(keras.losses.Loss):
     from_logits : bool, optional
         Whether the network's output is logits. By default recognised from the output, inside a
         compiled step.
-    reduction, name, dtype
+    reduction : str, default="sum_over_batch_size"
+    name : str, optional
+    dtype : str, optional
         As for any ``keras.losses.Loss``.
 
     Raises
@@ -51,6 +53,28 @@ class PointwiseLoss(keras.losses.Loss):
     ValueError
         If a parameter is out of its range. By a call: if the labels are not codes, one-hot rows or
         zeros and ones; if the output is not what ``from_logits`` says; if the shapes do not fit.
+
+    Examples
+    --------
+    A loss of your own: the Brier score. Where the expected loss is least, ``sigmoid(z)`` is the
+    probability, so that ``log_odds`` is ``z``; the estimator undoes its weights from there.
+
+    >>> import keras
+    >>> from sklearn.datasets import make_classification
+    >>> from wbce import WeightedKerasClassifier
+    >>> from wbce.losses import PointwiseLoss
+    >>> class Brier(PointwiseLoss):
+    ...     def partial_losses(self, z):
+    ...         p = keras.ops.sigmoid(z)
+    ...         return p**2, (1 - p) ** 2
+    ...     def log_odds(self, z):
+    ...         return z
+    >>> X, y = make_classification(400, weights=[0.9], random_state=0)
+    >>> clf = WeightedKerasClassifier(
+    ...     "linear", loss=Brier(), class_weight="balanced", epochs=30, random_state=0
+    ... )
+    >>> bool(abs(clf.fit(X, y).predict_proba(X)[:, 1].mean() - y.mean()) < 0.1)
+    True
     """
 
     # Parameters that enter `call` as numbers only: one compiled step serves all their values.

@@ -29,8 +29,28 @@ class BatchLoss(keras.losses.Loss):
     from_logits : bool, optional
         Whether the network's output is logits. By default recognised from the output, inside a
         compiled step.
-    reduction, name, dtype
+    reduction : str, default="sum_over_batch_size"
+    name : str, optional
+    dtype : str, optional
         As for any ``keras.losses.Loss``; the batch has one value, whatever the reduction.
+
+    Examples
+    --------
+    A loss of your own: one less the difference between the mean probabilities of positives and of
+    negatives.
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from wbce.losses import BatchLoss
+    >>> class MeanDifference(BatchLoss):
+    ...     def column_losses(self, y, z, weights):
+    ...         p = keras.ops.sigmoid(z)
+    ...         of_positives = keras.ops.sum(weights * y * p, 0) / keras.ops.sum(weights * y, 0)
+    ...         negative = weights * (1 - y)
+    ...         return 1 - of_positives + keras.ops.sum(negative * p, 0) / keras.ops.sum(negative, 0)
+    >>> loss = MeanDifference(from_logits=True)
+    >>> print(np.asarray(loss(np.array([0, 1]), np.array([[0.0], [0.0]]))))
+    1.0
     """
 
     _own_numbers: tuple[str, ...] = ()
