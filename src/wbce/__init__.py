@@ -39,6 +39,7 @@ __all__ = [
     "export",
     "load",
     "losses",
+    "plotting",
     "print_imbalance",
     "set_trace_cache_size",
 ]
@@ -61,7 +62,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("export", "losses"):
+    if name in ("export", "losses", "plotting"):
         return importlib.import_module(f"wbce.{name}")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,6 +1,6 @@
 """From scores and labels to a decision: thresholds, multipliers, costs, and what they rest on."""
 
-from wbce.decisions._choice import ThresholdInterval, choose, resampled_interval, smoothed
+from wbce.decisions._choice import ThresholdInterval, choose, resampled_interval, smoothed, thinned
 from wbce.decisions._costs import cost_log_odds, expected_costs
 from wbce.decisions._curve import (
     ThresholdCurve,
@@ -17,12 +17,13 @@ from wbce.decisions._multipliers import (
     resampled_class_interval,
     smoothed_shares,
 )
-from wbce.decisions._objectives import binary_objective, of_so_many
+from wbce.decisions._objectives import Objective, binary_objective, of_so_many
 
 __all__ = [
     "FAR",
     "ClassRows",
     "Cut",
+    "Objective",
     "ThresholdCurve",
     "ThresholdInterval",
     "average_precision",
@@ -39,5 +40,6 @@ __all__ = [
     "resampled_interval",
     "smoothed",
     "smoothed_shares",
+    "thinned",
     "threshold_curve",
 ]

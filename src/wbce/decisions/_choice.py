@@ -104,7 +104,7 @@ def choose(curve: ThresholdCurve, objective: Objective, exact: bool) -> tuple[in
 
 def smoothed(curve: ThresholdCurve) -> ThresholdCurve:
     """The curve with part of every label replaced by the row's probability."""
-    thin = _thinned(curve)
+    thin = thinned(curve)
     coefficients = _recalibration(thin, thin.positives[None], thin.negatives[None])
     positives, negatives = _smoothed(
         curve, curve.positives[None], curve.negatives[None], coefficients
@@ -148,7 +148,7 @@ def resampled_interval(
         negatives, are left out; NaN if that is all of them.
     """
     chosen = curve.log_odds[place]
-    curve = _thinned(curve, place)
+    curve = thinned(curve, place)
     place = int(np.argmin(np.abs(curve.log_odds - chosen)))
     generator = np.random.default_rng(seed)
     positives, negatives = (
@@ -196,15 +196,29 @@ def _redrawn(mass: Float64, n_effective: float, n: int, generator: Any) -> Float
     return scale * generator.poisson(mass / scale, size=(n, len(mass)))
 
 
-def _thinned(curve: ThresholdCurve, place: int = 0) -> ThresholdCurve:
-    """The curve with few cuts, the chosen one among them: even steps of positives and negatives."""
-    if len(curve) <= _MOST_RESAMPLED:
+def thinned(curve: ThresholdCurve, place: int = 0, most: int = _MOST_RESAMPLED) -> ThresholdCurve:
+    """The curve with few cuts, the chosen one among them: even steps of positives and negatives.
+
+    Parameters
+    ----------
+    curve : ThresholdCurve
+    place : int, default=0
+        Of the chosen cut.
+    most : int, default=2000
+        About how many cuts are left.
+
+    Returns
+    -------
+    ThresholdCurve
+        Without an objective, where it has fewer cuts.
+    """
+    if len(curve) <= most:
         return curve
     last = len(curve.scores) - 1
     kept = [np.array([last, max(place - 1, 0), min(place, last)])]
     for mass in (curve.positives, curve.negatives):
         total = np.cumsum(mass)
-        steps = np.linspace(0, total[-1], _MOST_RESAMPLED // 2)
+        steps = np.linspace(0, total[-1], most // 2)
         kept.append(np.minimum(np.searchsorted(total, steps), len(total) - 1))
     ends = np.unique(np.concatenate(kept))
     starts = np.append(0, ends[:-1] + 1)
