@@ -15,6 +15,7 @@ from sklearn.metrics import average_precision_score, classification_report
 from sklearn.model_selection import train_test_split
 
 from wbce import WeightedKerasClassifier, print_imbalance
+from wbce.plotting import PrecisionRecallThresholdDisplay
 
 table = binary_classification.load_yeast3()
 X, y = np.asarray(table["data"], float), np.asarray(table["target"], int)
@@ -56,3 +57,10 @@ print(classification_report(y_test, classifier.predict(X_test), digits=3))
 p = classifier.predict_proba(X_test)[:, 1]
 print(f"average precision {average_precision_score(y_test, p):.3f}")
 print(f"mean probability {p.mean():.3f}, share of positives {y_test.mean():.3f}")
+
+# %%
+# The thick part of this curve is where the threshold would have been chosen on other rows of the
+# same kind.
+
+PrecisionRecallThresholdDisplay.from_estimator(classifier, X_test, y_test)
+plt.show()

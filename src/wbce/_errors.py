@@ -76,6 +76,8 @@ class DivergenceError(ValueError):
     ... except DivergenceError as error:
     ...     print(error.epoch, error.kept_epoch)
     1 None
+    >>> DivergenceError(3, float("nan")).keeping(2).kept_epoch
+    2
     """
 
     def __init__(

@@ -48,7 +48,8 @@ class ThresholdInterval:
     >>> from sklearn.datasets import make_classification
     >>> from wbce import WeightedKerasClassifier
     >>> X, y = make_classification(1000, weights=[0.9], random_state=0)
-    >>> clf = WeightedKerasClassifier("linear", threshold="auto", epochs=5, random_state=0).fit(X, y)
+    >>> clf = WeightedKerasClassifier("linear", threshold="auto", epochs=5, random_state=0)
+    >>> clf = clf.fit(X, y)
     >>> low, high = clf.threshold_interval_.threshold
     >>> bool(low <= clf.threshold_ <= high)
     True

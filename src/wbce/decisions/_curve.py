@@ -50,12 +50,16 @@ class ThresholdCurve:
     >>> from sklearn.datasets import make_classification
     >>> from wbce import WeightedKerasClassifier
     >>> X, y = make_classification(1000, weights=[0.9], random_state=0)
-    >>> clf = WeightedKerasClassifier("linear", threshold="auto", epochs=5, random_state=0).fit(X, y)
+    >>> clf = WeightedKerasClassifier("linear", threshold="auto", epochs=5, random_state=0)
+    >>> clf = clf.fit(X, y)
     >>> curve = clf.threshold_curve_
     >>> bool((curve.tp + curve.fn == curve.tp[-1]).all())
     True
     >>> sorted(curve.columns())[:3]  # pandas.DataFrame(curve.columns()) is a table
     ['alarms', 'f1', 'false_positive_rate']
+    >>> chosen = int(abs(curve.threshold - clf.threshold_).argmin())
+    >>> bool(curve.objective_at(chosen) > 0)  # F1 on the rows that judged
+    True
     """
 
     scores: Float64

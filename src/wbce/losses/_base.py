@@ -152,6 +152,13 @@ class PointwiseLoss(keras.losses.Loss):
         Returns
         -------
         tensor of shape (n, n_classes)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from wbce.losses import WeightedCrossentropy
+        >>> print(np.asarray(WeightedCrossentropy().class_losses(np.zeros((1, 2)))).round(3))
+        [[0.693 0.693]]
         """
         raise ValueError(self._no_form("one logit a class"))
 
@@ -185,6 +192,12 @@ class PointwiseLoss(keras.losses.Loss):
         -------
         low, high : float
             The map goes on beyond them in straight lines, with ``slopes_beyond``.
+
+        Examples
+        --------
+        >>> from wbce.losses import WeightedCrossentropy
+        >>> WeightedCrossentropy().exact_logits(-9.0)
+        (-inf, inf)
         """
         return -np.inf, np.inf
 
@@ -194,6 +207,13 @@ class PointwiseLoss(keras.losses.Loss):
         Parameters
         ----------
         z : ndarray of shape (n, n_classes)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from wbce.losses import WeightedCrossentropy
+        >>> WeightedCrossentropy().class_log_odds(np.array([[0.0, 1.0]])).tolist()
+        [[0.0, 1.0]]
         """
         raise ValueError(self._no_form("one logit a class"))
 

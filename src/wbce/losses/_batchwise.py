@@ -45,9 +45,8 @@ class BatchLoss(keras.losses.Loss):
     >>> class MeanDifference(BatchLoss):
     ...     def column_losses(self, y, z, weights):
     ...         p = keras.ops.sigmoid(z)
-    ...         of_positives = keras.ops.sum(weights * y * p, 0) / keras.ops.sum(weights * y, 0)
-    ...         negative = weights * (1 - y)
-    ...         return 1 - of_positives + keras.ops.sum(negative * p, 0) / keras.ops.sum(negative, 0)
+    ...         mean = lambda w: keras.ops.sum(w * p, axis=0) / keras.ops.sum(w, axis=0)
+    ...         return 1 - mean(weights * y) + mean(weights * (1 - y))
     >>> loss = MeanDifference(from_logits=True)
     >>> print(np.asarray(loss(np.array([0, 1]), np.array([[0.0], [0.0]]))))
     1.0
