@@ -51,6 +51,7 @@ autosummary_generate = True
 autosummary_context = {"own_methods": public_names.own_methods}
 autodoc_typehints = "none"  # the docstrings say more
 autodoc_member_order = "bysource"
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
@@ -100,6 +101,7 @@ suppress_warnings = [
 # ---------------------------------------------------------------------- look
 
 html_theme = "pydata_sphinx_theme"
+html_context = {"default_mode": "auto"}
 html_title = "wbce"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
@@ -116,7 +118,7 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
     "pygments_light_style": "a11y-high-contrast-light",
-    "pygments_dark_style": "a11y-high-contrast-dark",
+    "pygments_dark_style": "github-dark",
     "back_to_top_button": False,
 }
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

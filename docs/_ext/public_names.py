@@ -89,7 +89,7 @@ def write_pages(folder: Path) -> None:
     lines = ["API", "===", "", "Every public name. What is not here may change without notice.", ""]
     for module in public_modules():
         room = importlib.import_module(module)
-        lines += [f"``{module}``", "-" * (len(module) + 4), ""]
+        lines += [module, "-" * len(module), ""]
         lines += [(room.__doc__ or "").strip().partition("\n")[0], ""]
         names = public_names(module)
         for one_kind, title in _TITLES.items():
@@ -101,6 +101,9 @@ def write_pages(folder: Path) -> None:
     lines += [title, "-" * len(title), "", *_table(HELD_BY_ATTRIBUTES)]
     text = "\n".join(lines)
     page = folder / "index.rst"
+    for left in folder.glob("generated/*.rst"):  # of a name that was public at the last build
+        if left.stem not in everything_public():
+            left.unlink()
     if not page.exists() or page.read_text() != text:
         folder.mkdir(exist_ok=True)
         page.write_text(text)

@@ -67,7 +67,7 @@ for shift, k, colour, hatch in [(-0.2, 1, "#0072B2", ""), (0.2, 3, "#E69F00", "/
         label=list(metrics)[k],
     )
 right.set(title="what is made of the rare class", xlim=(0, 1))
-right.legend(loc="lower right")
+right.legend(loc="upper right")
 for axes in (left, right):
     axes.grid(False, axis="y")
 plt.show()

