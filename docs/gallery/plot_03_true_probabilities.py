@@ -64,8 +64,8 @@ axes.legend(loc="upper left")
 plt.show()
 
 # %%
-# Most rows have a probability close to zero, in the first bin of that picture. The display of this
-# package has as many rows in each bin, and log-odds as its axes; the bars are 90 % intervals.
+# Most rows have a probability close to zero, and so are in the first bin of that picture. The
+# display of this package divides them further, on a scale of log-odds; the bars are 90 % intervals.
 
 classifier.set_params(calibrate=True)
 display = CalibrationMapDisplay.from_estimator(classifier, X_test, y_test, name="network")
