@@ -152,11 +152,10 @@ def main():
     table = report(run(tables, options.folds), tables, options.folds)
     print("\n" + table)
     if options.write:
-        head = (
-            "# Benchmarks\n\nPrinted by `python benchmarks/compare.py --write docs/benchmarks.md`"
-        )
+        mark = "<!-- printed by benchmarks/compare.py -->"
+        before = options.write.read_text().split(mark)[0]
         listed = ", ".join(f"`{name}`" for name in tables)
-        options.write.write_text(f"{head} on two cores.\n\n{table}\n\nTables: {listed}.\n")
+        options.write.write_text(f"{before}{mark}\n\n{table}\n\nTables: {listed}.\n")
 
 
 if __name__ == "__main__":
