@@ -119,6 +119,9 @@ def test_docstrings_are_numpydoc(name):
         (r"a \iff b", "⟺"),
         (r"\tfrac12", "<mfrac>"),
         (r"\bigl( x \bigr)", "<mi>x</mi>"),
+        (r"\bar p", "‾"),
+        (r"\log q", '</mi>\n  <mspace width="0.1667em"></mspace>\n  <mi>q'),
+        (r"\max(x, 0)", "<mi>max</mi>"),
     ],
 )
 def test_formulas_become_mathml(formula, expected):

@@ -22,6 +22,19 @@ _SYNONYMS = [
     (re.compile(r"\\[bB]igg?[lrm]?(?![a-zA-Z])\s*"), ""),
 ]
 
+# Of MathML that browsers without a mathematical font set badly: a bar that sinks into its letter,
+# functions that touch their argument, or stand far from their bracket.
+_SPACE = r'<mspace width="0.1667em"></mspace>'
+_MENDED = [
+    (
+        re.compile(r'<mover accent="true">(\s*<m[in]>[^<]*</m[in]>\s*)<mo stretchy="false">ˉ</mo>'),
+        r'<mover>\1<mo stretchy="false">‾</mo>',
+    ),
+    (re.compile(r'<mo>&ApplyFunction;</mo>(?!\s*<mo stretchy="false">\()'), _SPACE),
+    (re.compile(r'<mo>(max|min)</mo>(?=\s*<mo stretchy="false">\()'), r"<mi>\1</mi>"),
+    (re.compile(r"<mo>'</mo>"), '<mo lspace="0em" rspace="0em">\u2032</mo>'),
+]
+
 
 def mathml_of(formula: str, displayed: bool) -> str:
     """Turn a formula of LaTeX into MathML.
@@ -48,7 +61,10 @@ def mathml_of(formula: str, displayed: bool) -> str:
     if displayed and r"\\" in formula and r"\begin" not in formula:
         formula = rf"\begin{{aligned}}{formula}\end{{aligned}}"
     formula = re.sub(r"\\(begin|end)\{(align|gather)\*?\}", r"\\\1{aligned}", formula)
-    return str(latex2mathml.tex2mathml(formula, as_block=displayed))
+    mathml = str(latex2mathml.tex2mathml(formula, as_block=displayed))
+    for pattern, better in _MENDED:
+        mathml = pattern.sub(better, mathml)
+    return mathml
 
 
 def _write(self: HTML5Translator, node: nodes.Element, displayed: bool) -> None:
