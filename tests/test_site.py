@@ -121,6 +121,7 @@ def test_docstrings_are_numpydoc(name):
         (r"\bigl( x \bigr)", "<mi>x</mi>"),
         (r"\bar p", "‾"),
         (r"\log q", '</mi>\n  <mspace width="0.1667em"></mspace>\n  <mi>q'),
+        (r"p \log q", '<mi>p</mi>\n  <mspace width="0.1667em"></mspace><mi>log</mi>'),
         (r"\max(x, 0)", "<mi>max</mi>"),
     ],
 )

@@ -30,6 +30,12 @@ _MENDED = [
         re.compile(r'<mover accent="true">(\s*<m[in]>[^<]*</m[in]>\s*)<mo stretchy="false">ˉ</mo>'),
         r'<mover>\1<mo stretchy="false">‾</mo>',
     ),
+    (
+        re.compile(
+            r"(</m(?:i|n|over|sub|sup)>\s*)(?=<mi[^>]*>[a-z]{2,}</mi>\s*<mo>&ApplyFunction;)"
+        ),
+        r"\1" + _SPACE,
+    ),
     (re.compile(r'<mo>&ApplyFunction;</mo>(?!\s*<mo stretchy="false">\()'), _SPACE),
     (re.compile(r'<mo>(max|min)</mo>(?=\s*<mo stretchy="false">\()'), r"<mi>\1</mi>"),
     (re.compile(r"<mo>'</mo>"), '<mo lspace="0em" rspace="0em">\u2032</mo>'),
