@@ -46,7 +46,7 @@ axes.axvspan(low, high, color="0.85", zorder=0, label="90 % of choices")
 axes.axvline(classifier.threshold_, color="black", linewidth=1)
 axes.annotate("chosen", (classifier.threshold_, 1.02), ha="center", annotation_clip=False)
 axes.set(xlabel="threshold on the probability", xlim=(0, 1), ylim=(0, 1))
-axes.legend(loc="lower center")
+axes.legend(loc="lower left", bbox_to_anchor=(0.55, 0))
 plt.show()
 
 # %%

@@ -4,8 +4,7 @@ Searching over pos_weight and gamma
 
 ``pos_weight`` and the focal loss's ``gamma`` are parameters like any other: scikit-learn's
 searches find them. Weights are normalised to mean one, so that a search over ``pos_weight`` is not
-one over the learning rate; and all candidates share one compiled training, so that the second
-takes a fraction of the first.
+one over the learning rate; and all candidates share one compiled training.
 
 The score is average precision, which depends on no threshold: one that moves with every candidate
 would be tuned in the last fit. The table is that of the first example.

@@ -37,16 +37,18 @@ for i, (train, test) in enumerate(splits.split(X, y)):
         precision[i, j] = average_precision_score(y[test], p[:, 1])
         log_losses[i, j] = log_loss(y[test], p)
 
+print(f"{'means, and standard deviations over splits':44}  average precision   log loss")
 for j, name in enumerate(losses):
     print(
-        f"{name:26} average precision {precision[:, j].mean():.3f}, "
-        f"log loss {log_losses[:, j].mean():.4f}"
+        f"{name:44}  {precision[:, j].mean():.3f} ± {precision[:, j].std():.3f}"
+        f"       {log_losses[:, j].mean():.3f} ± {log_losses[:, j].std():.3f}"
     )
 
 # %%
-# Splits differ more than losses do. So compare within each split: every line is a loss minus
-# unweighted cross-entropy on the same rows. A loss whose points lie on both sides of zero has not
-# been shown to be better, or worse.
+# Splits differ by as much as losses do, or more. So compare within each split: every point is a
+# loss minus unweighted cross-entropy on the same rows, and a bar their mean. A loss whose points
+# lie on both sides of zero has not been shown to be better, or worse. Logit adjustment lies at
+# zero: it moves the network's outputs by a constant, which ``predict_proba`` moves back.
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 4), sharey=True)
 rng = np.random.default_rng(0)
