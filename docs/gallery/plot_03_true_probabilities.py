@@ -66,7 +66,8 @@ plt.show()
 # %%
 # Most rows have a probability close to zero, and so are in the first bin of that picture. The
 # display of this package divides them further, on a scale of log-odds; the bars are 90 %
-# intervals.
+# intervals. Where they miss the diagonal, the network itself is too sure: its weights have been
+# undone, and not its errors.
 
 classifier.set_params(calibrate=True)
 display = CalibrationMapDisplay.from_estimator(classifier, X_test, y_test, name="network")
