@@ -17,7 +17,7 @@ from wbce.losses._keras import keras_equivalent as keras_equivalent
 from wbce.losses._keras import loss_on_logits as loss_on_logits
 from wbce.losses._margin import LDAM, DeferredReweighting, LogitAdjusted
 from wbce.losses._posterior import LogitPosterior as LogitPosterior
-from wbce.losses._posterior import Posterior as Posterior
+from wbce.losses._posterior import Posterior
 from wbce.losses._registry import LOSSES as LOSSES
 from wbce.losses._registry import OwnLoss as OwnLoss
 from wbce.losses._registry import resolve_loss as resolve_loss
@@ -32,6 +32,7 @@ __all__ = [
     "LogitAdjusted",
     "PointwiseLoss",
     "Poly1",
+    "Posterior",
     "SmoothAveragePrecision",
     "SoftFBeta",
     "Tversky",
