@@ -18,6 +18,7 @@ from wbce.inference import HeldOutLogits
 from wbce.losses import BatchLoss, DeferredReweighting, OwnLoss, check_cost_matrix
 from wbce.losses._posterior import label_log_loss, less_confident, log_loss, two_columns
 from wbce.networks import InputColumns, SparseColumns
+from wbce.progress import Outcome
 from wbce.streams import StreamRows
 from wbce.training import (
     CheckpointWish,
@@ -314,10 +315,23 @@ class FitSteps(StreamSteps):
             scorer.restore_best_weights()  # after all callbacks, some of which restore their own
             self.best_epoch_ = scorer.best_epoch
         self.stopped_by_ = ended.stopped_by
+        scores: dict[str, float] = {}
         if isinstance(scorer, ValidationScore):
             self.validation_score_ = scorer.best_score
+            scores = scorer.said_of_best(initial_epoch + n_epochs, ended.history)
         elif judge is not None and logits is not None:
-            self.validation_score_ = self._validation_scores(judge, logits())["val_log_loss"]
+            scores = self._validation_scores(judge, logits())
+            self.validation_score_ = scores["val_log_loss"]
+        elif last_epoch is not None:
+            scores = {"mean val_log_loss of the folds": self.validation_score_}
+        self._progress.trained(
+            Outcome(
+                n_epochs,
+                None if scorer is None else scorer.best_epoch,
+                scores or {"loss": ended.history["loss"][-1]},
+                ended.why(scorer, initial_epoch + n_epochs, last_epoch or epochs),
+            )
+        )
         return self._with_those_of_folds(ended.keeping(self.best_epoch_))
 
     def _checkpoint_wish(self) -> CheckpointWish | None:
@@ -364,8 +378,7 @@ class FitSteps(StreamSteps):
     def _keras_validates(self, passed_callbacks: Any) -> bool:
         """Whether anything looks at Keras' own validation: it takes as long as the training."""
         ours = self._posterior is not None and isinstance(self.model_.loss, OwnLoss)
-        heard = self._has_callbacks(passed_callbacks) or bool(self.metrics) or bool(self.verbose)
-        return not ours or heard
+        return not ours or self._has_callbacks(passed_callbacks) or bool(self.metrics)
 
     def _encoded(self, rows: Rows, row_weights: NDArray[np.float64]) -> tuple[Any, Any, Any]:
         """Rows as Keras takes them; weights that are all one are left out."""

@@ -20,6 +20,7 @@ from wbce.decisions import check_both_classes
 from wbce.inference import HeldOutLogits
 from wbce.losses import BatchLoss
 from wbce.networks import N_MEMBERS, members_of
+from wbce.progress import FitProgress
 from wbce.streams import StreamRows
 
 PassedRows = tuple[Any, Any, Any]
@@ -356,9 +357,15 @@ class JudgingSteps(DecisionSteps):
         try:
             parts = Parallel(prefer="threads", require="sharedmem")(
                 delayed(self._judged_in_fold)(
-                    rows.take(kept), rows.take(held), seed + 1 + number, epochs, arguments, left
+                    rows.take(kept),
+                    rows.take(held),
+                    seed + number,
+                    epochs,
+                    arguments,
+                    left,
+                    self._progress.of_fold(number, len(folds)),
                 )
-                for number, (kept, held) in enumerate(folds)
+                for number, (kept, held) in enumerate(folds, start=1)
             )
         except DivergenceError:
             for checkpoint in left:
@@ -377,14 +384,21 @@ class JudgingSteps(DecisionSteps):
         return pooled, round(np.median(best_epochs)) - arguments.get("initial_epoch", 0)
 
     def _judged_in_fold(
-        self, train: Rows, judge: Rows, seed: int, epochs: int, arguments: Any, left: list[Any]
+        self,
+        train: Rows,
+        judge: Rows,
+        seed: int,
+        epochs: int,
+        arguments: Any,
+        left: list[Any],
+        progress: FitProgress,
     ) -> tuple[Judged, int | None, float]:
         """What a network that was trained on some rows says of others; its epochs and its score.
 
         One that is calibrated gives no number of epochs. Its checkpoints are left to the caller.
         """
         network = clone(self)
-        network._left_checkpoints = left
+        network._left_checkpoints, network._progress = left, progress
         network.set_params(threshold=None, threshold_cv=None, random_state=seed)
         if self._positive is not None:
             network.set_params(pos_label=self.pos_label_)

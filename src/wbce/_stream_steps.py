@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbce._judging_steps import JudgingSteps
+from wbce.progress import rows_shown
 from wbce.streams import (
     Block,
     Pools,
@@ -15,11 +16,11 @@ from wbce.streams import (
     Stream,
     StreamRows,
     Survey,
-    blocks_to_predict,
     is_dask,
     lazily,
     rows_of,
     rows_of_pool,
+    stream_to_predict,
 )
 
 
@@ -51,7 +52,8 @@ class StreamSteps(JudgingSteps):
     def _surveyed(self, stream: Stream, seed: int, reset: bool) -> StreamRows:
         """Look at all rows once; validate those that stand for them."""
         known = None if reset else self.classes_.tolist()
-        survey = Survey(stream, seed, reset and self._built_in() is not None, known)
+        numbers = reset and self._built_in() is not None
+        survey = Survey(stream, seed, numbers, known, self._progress.surveyed)
         self._survey = survey
         rows = self._fit_rows(survey.kept_X, survey.kept_y, survey.kept_weight, reset=reset)
         if rows.codes is None or rows.codes.ndim > 1:
@@ -76,8 +78,8 @@ class StreamSteps(JudgingSteps):
         Of Dask's rows nothing is computed yet.
         """
         names = getattr(self, "feature_names_in_", None)
-        blocks = None if is_dask(X) else blocks_to_predict(X, names)
-        if blocks is None and not is_dask(X):
+        stream = None if is_dask(X) else stream_to_predict(X, names)
+        if stream is None and not is_dask(X):
             return None
         self._check_fitted()
         arguments = {name: value for name, value in arguments.items() if value is not None}
@@ -86,8 +88,13 @@ class StreamSteps(JudgingSteps):
                 "cost_matrix has costs for every row, and X comes in blocks: pass the rows of "
                 "each block with their costs."
             )
-        if blocks is not None:
-            return np.concatenate([getattr(self, method)(block, **arguments) for block in blocks])
+        if stream is not None:
+            said = []
+            with rows_shown(self.verbose, stream.n_rows) as saw:
+                for block in stream.blocks():
+                    said.append(getattr(self, method)(block.X, **arguments))
+                    saw(len(block.X))
+            return np.concatenate(said)
         decides = method == "decision_function" and len(self.classes_) == 2
         one_number = method == "predict" or decides
         columns = None if one_number and not self._has_several_labels() else len(self.classes_)

@@ -19,8 +19,9 @@ from wbce._warnings import warn_of_accuracy
 from wbce.inference import LogitFunction, checked_chain
 from wbce.losses._posterior import refuse_nan, two_columns
 from wbce.prior import estimate_prior
+from wbce.progress import is_live, rows_shown
 from wbce.streams import stream_of
-from wbce.training import batch_size_for, check_folder, replicas_of, seeded
+from wbce.training import ShownPredictions, batch_size_for, check_folder, replicas_of, seeded
 from wbce.validation import check_validation_split
 
 
@@ -144,8 +145,16 @@ class WeightedKerasClassifier(FitSteps):
     random_state : int, RandomState instance or None, default=None
         Seed of the split, the network's initial weights and the shuffling; None draws one from
         NumPy's global generator, as scikit-learn does. No global generator is changed otherwise.
-    verbose : int, default=0
-        Keras' verbosity.
+    verbose : {0, 1, 2, "auto"}, default=0
+        What is shown. 0: nothing. 1 and ``"auto"``: where a person looks, a terminal or a
+        notebook, one line that is rewritten: epoch, loss, ``val_average_precision`` (or
+        ``val_log_loss``, where there is none), best epoch, time left; of a stream the rows of the
+        pass before training and of the epoch, and of predictions that take longer than a second
+        the rows done. When ``fit`` ends it says how: epochs, time, why it stopped, scores. In a
+        log there is only that last line; in searches, cross-validation and other work that is
+        divided, and from ``partial_fit``, nothing. It goes to standard error, as that of tqdm and
+        not as Keras' bar: standard output belongs to results. 2 and more: Keras' plain lines for
+        each epoch, on standard output. Results are the same for all. See ``docs/progress.md``.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the network of the last fit. With it, as after
         ``partial_fit``, a pickle keeps the optimizer's state, for Adam twice the weights' bytes;
@@ -372,7 +381,7 @@ class WeightedKerasClassifier(FitSteps):
         >>> clf.fit(X[:300], y[:300], X_val=X[300:], y_val=y[300:]).n_features_in_
         20
         """
-        with self._as_it_was_on_error():
+        with self._as_it_was_on_error(), self._showing(fit_arguments):
             check_parameters(self)
             check_keras_arguments(fit_arguments)
             passed = self._passed_rows(X_val, y_val, sample_weight_val, fit_arguments)
@@ -470,7 +479,7 @@ class WeightedKerasClassifier(FitSteps):
         >>> clf.predict_proba(X).shape
         (400, 2)
         """
-        with self._as_it_was_on_error():
+        with self._as_it_was_on_error(), self._showing(fit_arguments, in_parts=True):
             check_parameters(self)
             check_keras_arguments(fit_arguments)
             self._check_parts_suffice(fit_arguments)
@@ -919,10 +928,13 @@ class WeightedKerasClassifier(FitSteps):
     def _logits_of(self, X: NDArray[Any]) -> NDArray[np.float64]:
         """Logits of rows that are validated."""
         logits = self._traced_logits()
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not a number, is refused
+        with (
+            rows_shown(self.verbose, _num_samples(X)) as saw,
+            np.errstate(over="ignore", invalid="ignore"),  # what is not a number, is refused
+        ):
             if issparse(X) and not self._sparse_rows:
-                return np.concatenate([logits(self._encode(some)) for some in dense_blocks(X)])
-            return logits(self._encode(X))
+                return np.concatenate([logits(self._encode(some), saw) for some in dense_blocks(X)])
+            return logits(self._encode(X), saw)
 
     def _traced_logits(self) -> LogitFunction:
         function = self._logit_function
@@ -941,8 +953,13 @@ class WeightedKerasClassifier(FitSteps):
         arguments = dict(arguments)
         size = arguments.get("batch_size", getattr(self, "predict__batch_size", self.batch_size))
         auto = isinstance(size, str) and size == "auto"
-        arguments["batch_size"] = 1024 if auto else batch_size_for(_num_samples(X), size)
-        return self._keras_predict(X, arguments)
+        n_rows = _num_samples(X)
+        arguments["batch_size"] = 1024 if auto else batch_size_for(n_rows, size)
+        if "verbose" in arguments or hasattr(self, "predict__verbose") or not is_live(self.verbose):
+            return self._keras_predict(X, arguments, [])
+        with rows_shown(self.verbose, n_rows) as saw:
+            shown = ShownPredictions(saw, n_rows, arguments["batch_size"])
+            return self._keras_predict(X, {**arguments, "verbose": 0}, [shown])
 
     def _shown_scores(self, z: NDArray[np.float64], prior: Any) -> NDArray[np.float64]:
         """Scores of the probabilities that are shown."""

@@ -19,6 +19,7 @@ from wbce.losses import OwnLoss, loss_on_logits, resolve_loss
 from wbce.losses._keras import keras_loss_class, takes_one_hot
 from wbce.networks import BUILT_IN, OffsetRemover
 from wbce.persistence import copy_network
+from wbce.progress import FitProgress, is_live
 from wbce.streams import Pools
 from wbce.tracing import check_threads, repeated_names
 from wbce.training import (
@@ -26,6 +27,7 @@ from wbce.training import (
     Ended,
     GoodEpochs,
     NetworkTraining,
+    ShownEpochs,
     ValidationScore,
     cannot_divide,
     needs_keras_fit,
@@ -44,6 +46,7 @@ class Network(KerasClassifier):
     """From parameters to a compiled network, and the calls of Keras."""
 
     _fit_callbacks: list[Any]
+    _progress: FitProgress
     history_: Any
     _compiled_on_arrival: bool
     _loss_as_given: Any
@@ -322,6 +325,8 @@ class Network(KerasClassifier):
         )
         arguments = {**routed, **arguments, "callbacks": [*_flat(self._fit_callbacks)]}
         arguments = {k: v for k, v in arguments.items() if not k.startswith("callbacks__")}
+        if is_live(arguments.get("verbose")):  # by our own line
+            arguments["verbose"] = 0
         network = self.model_
         with seeded(seed):
             reason = needs_keras_fit(network, X, y, arguments)
@@ -373,6 +378,7 @@ class Network(KerasClassifier):
                 depends_on,
                 replicas,
                 pools,
+                self._progress,
             )
         with seeded(seed) if training.runs_users_code else nullcontext(), replicas.training():
             ended = training.run(seed)
@@ -381,9 +387,13 @@ class Network(KerasClassifier):
 
     def _fit_by_keras(self, X: Any, y: Any, arguments: dict[str, Any]) -> Ended:
         theirs = arguments["callbacks"]
-        good = GoodEpochs([c for c in theirs if isinstance(c, ValidationScore)])
+        scorers = [c for c in theirs if isinstance(c, ValidationScore)]
+        good = GoodEpochs(scorers)
+        n_rows = keras.tree.flatten(X)[0].shape[0]
+        shown = ShownEpochs(self._progress, n_rows, arguments, scorers)
+        arguments = {**arguments, "callbacks": [good, *theirs, shown]}
         try:
-            history = self.model_.fit(X, y, **{**arguments, "callbacks": [good, *theirs]}).history
+            history = self.model_.fit(X, y, **arguments).history
         except (KeyboardInterrupt, DivergenceError) as fault:
             ended = good.go_back(fault)
             for callback in theirs:
@@ -401,11 +411,14 @@ class Network(KerasClassifier):
                     name = metric_name(name)
             self.history_[name] += values
 
-    def _keras_predict(self, X: Any, arguments: dict[str, Any]) -> Any:
+    def _keras_predict(
+        self, X: Any, arguments: dict[str, Any], ours: list[keras.callbacks.Callback]
+    ) -> Any:
         """Call Keras' own ``predict`` with the routed arguments; X is validated."""
         check_threads()
         view = self._view()  # threads share the estimator
         view._initialize_callbacks()
+        view._predict_callbacks = [*_flat(view._predict_callbacks), *ours]
         try:
             return view._predict_raw(X, **arguments)
         finally:

@@ -26,12 +26,14 @@ from wbce.persistence import (
     state_of,
     write_state,
 )
+from wbce.progress import FitProgress, is_live
 
 
 class State(KerasClassifier):
     """Fitted state and where it starts from."""
 
     _as_data: dict[str, Any]  # attributes that are made from their data when they are asked for
+    _progress: FitProgress  # while a fit goes on
 
     def _pop_fit_argument(self, name: str, arguments: dict[str, Any]) -> Any:
         """Take an argument of ``fit``: the keyword, else ``fit__name``, else the parameter."""
@@ -93,6 +95,23 @@ class State(KerasClassifier):
     def _has_network(self) -> bool:
         """Whether there is a fitted network, made already or not."""
         return "model_" in self.__dict__ or "model_" in self._waiting()
+
+    @contextmanager
+    def _showing(self, arguments: dict[str, Any], in_parts: bool = False) -> Iterator[None]:
+        """The time of a fit, with its line if it is wanted; a fold shares that of the whole fit.
+
+        One that trains in parts has none: how many there will be, only its caller knows.
+        """
+        if "_progress" not in self.__dict__:
+            verbose = arguments.get("verbose", getattr(self, "fit__verbose", self.verbose))
+            seen = is_live(verbose) and not in_parts
+            self._progress = FitProgress.here() if seen else FitProgress.unseen()
+        succeeded = False
+        try:
+            yield
+            succeeded = True
+        finally:
+            self.__dict__.pop("_progress").close(succeeded)
 
     @contextmanager
     def _as_it_was_on_error(self) -> Iterator[None]:

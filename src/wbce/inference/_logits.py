@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -126,12 +126,16 @@ class LogitFunction:
         self.n_outputs = _checked_columns(shape, activation, n_classes, self._multi_label)
         self.output_is_logits = activation == "linear"
 
-    def __call__(self, X: Any) -> NDArray[np.float64]:
+    def __call__(
+        self, X: Any, saw: Callable[[int], None] = lambda n_rows: None
+    ) -> NDArray[np.float64]:
         """Logits of rows.
 
         Parameters
         ----------
         X : array of shape (n_samples, ...), csr_array or nested arrays
+        saw : callable, optional
+            Called with a number of rows whenever so many more are done.
 
         Returns
         -------
@@ -139,11 +143,13 @@ class LogitFunction:
         (n_samples, n_labels)
         """
         if issparse(X) and not self._takes_sparse():
-            return np.concatenate([self(rows) for rows in dense_blocks(X)])
+            return np.concatenate([self(rows, saw) for rows in dense_blocks(X)])
         arrays = [X] if isinstance(X, np.ndarray) or issparse(X) else tf.nest.flatten(X)
         n_samples = arrays[0].shape[0]
         if n_samples <= _ROWS_AT_ONCE:
-            return self._columns(self._piece(arrays).astype(np.float64))
+            logits = self._piece(arrays).astype(np.float64)
+            saw(n_samples)
+            return self._columns(logits)
         starts = range(0, n_samples, _ROWS_AT_ONCE)
 
         def piece(start: int) -> NDArray[np.float32]:
@@ -151,9 +157,9 @@ class LogitFunction:
 
         if isinstance(self._evaluate, PlainNetwork):  # TensorFlow uses all cores by itself
             with ThreadPoolExecutor(min(n_threads(), len(starts))) as pool:
-                pieces = list(pool.map(piece, starts))
+                pieces = _counted(pool.map(piece, starts), saw)
         else:
-            pieces = [piece(start) for start in starts]
+            pieces = _counted(map(piece, starts), saw)
         return self._columns(np.concatenate(pieces, dtype=np.float64))
 
     def _takes_sparse(self) -> bool:
@@ -202,6 +208,16 @@ class LogitFunction:
                 rows = padded
             filled.append(rows)
         return self._evaluate(*filled)[:n_rows]
+
+
+def _counted(
+    pieces: Iterable[NDArray[np.float32]], saw: Callable[[int], None]
+) -> list[NDArray[np.float32]]:
+    found = []
+    for piece in pieces:
+        found.append(piece)
+        saw(len(piece))
+    return found
 
 
 class _Program:

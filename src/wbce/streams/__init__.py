@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -24,13 +23,13 @@ __all__ = [
     "Stream",
     "StreamRows",
     "Survey",
-    "blocks_to_predict",
     "is_dask",
     "lazily",
     "reading",
     "rows_of",
     "rows_of_pool",
     "stream_of",
+    "stream_to_predict",
 ]
 
 _TABLES = list | str | bytes | dict | np.ndarray
@@ -66,12 +65,12 @@ def stream_of(X: Any, y: Any, sample_weight: Any) -> Stream | None:
     return found
 
 
-def blocks_to_predict(X: Any, columns: Any) -> Iterator[Any] | None:
-    """Inputs of rows, of these columns if they have names; None for a table in memory."""
+def stream_to_predict(X: Any, columns: Any) -> Stream | None:
+    """Rows without labels, of these columns if they have names; None for a table in memory."""
     if is_large_map(X):
-        return (block.X for block in ArrayStream(X, np.zeros(len(X), np.int8)).blocks())
+        return ArrayStream(X, np.zeros(len(X), np.int8))
     if is_dataset(X):
-        return (block.X for block in ParquetStream(X, None, columns=columns).blocks())
+        return ParquetStream(X, None, columns=columns)
     return None
 
 

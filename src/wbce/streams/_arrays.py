@@ -42,21 +42,22 @@ class ArrayStream(PartedStream):
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
         self._X, self._y, self._weight = X, y, sample_weight
+        self.n_rows = len(X)
         of_row = max(1, X.nbytes // max(1, len(X)))
-        self._n_rows = max(1, _BYTES_OF_A_PART // of_row)  # of a part
+        self._rows_of_part = max(1, _BYTES_OF_A_PART // of_row)  # rows
 
     @property
     def n_parts(self) -> int:
         """How many pieces of about a megabyte there are."""
-        return -(-len(self._X) // self._n_rows)
+        return -(-len(self._X) // self._rows_of_part)
 
     def where(self, part: int) -> str:
         """Numbers of the rows."""
-        return f"rows {part * self._n_rows} to {self._end(part) - 1} of X"
+        return f"rows {part * self._rows_of_part} to {self._end(part) - 1} of X"
 
     def read(self, part: int) -> Iterator[tuple[Any, Any, Any]]:
         """One piece, copied into memory."""
-        rows = slice(part * self._n_rows, self._end(part))
+        rows = slice(part * self._rows_of_part, self._end(part))
         piece = np.array(self._X[rows])
         forget_pages(self._X)
         weight = None if self._weight is None else self._weight[rows]
@@ -64,7 +65,7 @@ class ArrayStream(PartedStream):
         forget_pages(self._y)
 
     def _end(self, part: int) -> int:
-        return min(len(self._X), (part + 1) * self._n_rows)
+        return min(len(self._X), (part + 1) * self._rows_of_part)
 
 
 def forget_pages(array: Any) -> None:

@@ -52,6 +52,9 @@ class ParquetStream(PartedStream):
         self._parts = [part for file in self._dataset.get_fragments() for part in self._of(file)]
         if not self._parts:
             raise ValueError(f"X={source!r} has no rows: there is no file that can be read.")
+        groups = [getattr(fragment, "row_groups", None) for _, fragment in self._parts]
+        if all(groups):  # other formats do not count
+            self.n_rows = sum(group.num_rows for some in groups for group in some or ())
 
     def _of(self, file: Any) -> list[tuple[str, Any]]:
         """A file's row groups."""

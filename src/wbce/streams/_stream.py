@@ -40,7 +40,15 @@ class Block:
 
 
 class Stream(ABC):
-    """Rows in blocks, in bounded memory."""
+    """Rows in blocks, in bounded memory.
+
+    Attributes
+    ----------
+    n_rows : int or None
+        How many there are, where that is known before they are read.
+    """
+
+    n_rows: int | None = None
 
     @abstractmethod
     def blocks(self, generator: np.random.Generator | None = None) -> Iterator[Block]:

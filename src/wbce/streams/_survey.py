@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ class Survey:
         categories counted.
     known : list of labels, optional
         All that there may be, where training goes on.
+    seen : callable, optional
+        Called after each block with the number of rows so far, and of all if that is known.
 
     Attributes
     ----------
@@ -56,7 +59,12 @@ class Survey:
     """
 
     def __init__(
-        self, stream: Stream, seed: int, numbers: bool, known: list[Any] | None = None
+        self,
+        stream: Stream,
+        seed: int,
+        numbers: bool,
+        known: list[Any] | None = None,
+        seen: Callable[[int, int | None], None] = lambda n_rows, n_all: None,
     ) -> None:
         self.moments: Moments | None = None
         self._known = known
@@ -74,6 +82,7 @@ class Survey:
                 first = first or block
                 self._check_like(block, first)
                 self._look_at(block, seed, numbers)
+            seen(self.n_rows, stream.n_rows)
         if not self.n_rows:
             raise ValueError(
                 "Found array with 0 sample(s): the stream has no rows with any weight."

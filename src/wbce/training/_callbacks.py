@@ -1,4 +1,4 @@
-"""What watches a training: the rows that judge."""
+"""What watches a training: the rows that judge, and the line that shows how far it is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbce._backend import keras
+from wbce.progress import FitProgress
 
 
 class ValidationScore(keras.callbacks.Callback):
@@ -48,12 +49,16 @@ class ValidationScore(keras.callbacks.Callback):
         if score < self.best_score:
             weights = None if self.patience is None else self.model.get_weights()
             self.best_score, self.best_epoch, self._best_weights = score, epoch + 1, weights
-        elif (
-            self.patience is not None
-            and self.best_epoch
-            and epoch + 1 - self.best_epoch >= self.patience
-        ):
+        elif self.is_spent(epoch + 1):
             self.model.stop_training = True
+
+    def is_spent(self, n_epochs: int) -> bool:
+        """Whether so many epochs are enough, as the last of them were no better."""
+        return (
+            self.patience is not None
+            and self.best_epoch > 0
+            and n_epochs - self.best_epoch >= self.patience
+        )
 
     def state(self) -> list[NDArray[Any]]:
         """What the epochs so far have left, as arrays."""
@@ -66,6 +71,17 @@ class ValidationScore(keras.callbacks.Callback):
         if state:
             self.best_score, self.best_epoch = float(state[0]), int(state[1])
             self._best_weights = state[2:] or None
+
+    def said_of_best(self, n_epochs: int, history: dict[str, list[float]]) -> dict[str, float]:
+        """What was said of the rows that judge in the best epoch, of so many."""
+        if self.score is None:
+            return {"val_loss": self.best_score}
+        said = {"val_log_loss": self.best_score}
+        precisions = history.get("val_average_precision", [])
+        since = n_epochs - self.best_epoch
+        if since < len(precisions):  # the first epochs may have none
+            said["val_average_precision"] = precisions[-1 - since]
+        return said
 
     @property
     def keeps_weights(self) -> bool:
@@ -122,8 +138,16 @@ class MemberScores(keras.callbacks.Callback):
                 best[better] = now[better]
         self._best_losses = np.where(better, losses, self._best_losses)
         self._best_epochs[better] = epoch + 1
-        if self.patience is not None and epoch + 1 - self._best_epochs.max() >= self.patience:
+        if self.is_spent(epoch + 1):
             self.model.stop_training = True
+
+    def is_spent(self, n_epochs: int) -> bool:
+        """Whether so many epochs are enough, as the last of them were no better for any member."""
+        return (
+            self.patience is not None
+            and self._best_epochs is not None
+            and bool(n_epochs - self._best_epochs.max() >= self.patience)
+        )
 
     def state(self) -> list[NDArray[Any]]:
         """What the epochs so far have left, as arrays."""
@@ -154,3 +178,66 @@ class MemberScores(keras.callbacks.Callback):
             ):
                 variable.assign(best)
         self._best_weights = []
+
+
+class ShownEpochs(keras.callbacks.Callback):
+    """Tell the line of a fit what Keras' own ``fit`` does; after the callbacks that score.
+
+    Parameters
+    ----------
+    progress : FitProgress
+    n_rows : int
+        Of an epoch.
+    arguments : dict
+        Of ``keras.Model.fit``.
+    scorers : list of ValidationScore
+    """
+
+    def __init__(
+        self,
+        progress: FitProgress,
+        n_rows: int,
+        arguments: dict[str, Any],
+        scorers: list[ValidationScore],
+    ) -> None:
+        super().__init__()
+        self._progress, self._arguments, self._scorers = progress, arguments, scorers
+        self._batch_size, steps = arguments["batch_size"], arguments.get("steps_per_epoch")
+        self._n_rows = n_rows if steps is None else steps * self._batch_size
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._progress.begin(
+            self._arguments.get("initial_epoch", 0),
+            self._arguments["epochs"],
+            n_rows=self._n_rows,
+            may_stop=bool(self._arguments.get("callbacks")),
+            best_epoch=lambda: next((scorer.best_epoch for scorer in self._scorers), 0),
+        )
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._progress.saw_rows((batch + 1) * self._batch_size)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._progress.ended_epoch(epoch + 1, logs or {})
+
+
+class ShownPredictions(keras.callbacks.Callback):
+    """Tell how many rows Keras' own ``predict`` has done.
+
+    Parameters
+    ----------
+    saw : callable
+        Called with a number of rows whenever so many more are done.
+    n_rows : int
+    batch_size : int
+    """
+
+    def __init__(self, saw: Callable[[int], None], n_rows: int, batch_size: int) -> None:
+        super().__init__()
+        self._saw, self._n_rows, self._batch_size = saw, n_rows, batch_size
+        self._n_done = 0
+
+    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        n_done = min(self._n_rows, (batch + 1) * self._batch_size)
+        self._saw(n_done - self._n_done)
+        self._n_done = n_done

@@ -18,6 +18,7 @@ from wbce._errors import DivergenceError
 from wbce._storable import storable
 from wbce.losses import DeferredReweighting
 from wbce.networks import members_of
+from wbce.progress import FitProgress
 from wbce.streams import Pools
 from wbce.tracing import resource_variables, tensors_of
 from wbce.training._callbacks import MemberScores, ValidationScore
@@ -158,6 +159,8 @@ class NetworkTraining:
         Among which the rows of every step are divided.
     pools : Pools, optional
         The rows to train on, where `X` and `y` are some of them.
+    progress : FitProgress, optional
+        What is told of epochs and rows as they are done.
 
     Attributes
     ----------
@@ -180,8 +183,12 @@ class NetworkTraining:
         depends_on: dict[str, Any] | None = None,
         replicas: Replicas = ALONE,
         pools: Pools | None = None,
+        progress: FitProgress | None = None,
     ) -> None:
         self.network = network
+        self._progress = progress or FitProgress.unseen()
+        if not replicas.is_chief:
+            self._progress.silence()
         self._depends_on, self._replicas = depends_on or {}, replicas
         self._wish, self._rows = checkpoint, (X, y)
         self._arguments = arguments
@@ -189,7 +196,7 @@ class NetworkTraining:
         self._rows_of_members = rows_of_members or [np.arange(X.shape[0])] * members_of(network)
         batch_size = arguments["batch_size"]
         n_rows = pools.n_rows if pools else max(map(len, self._rows_of_members))
-        self._n_steps = -(-n_rows // batch_size)  # an epoch
+        self._n_rows, self._n_steps = n_rows, -(-n_rows // batch_size)  # of an epoch
         for scorer in self._scorers():
             scorer.score = _by_chief(scorer.score, replicas)
         callbacks_are_ours = all(type(c) in _OURS for c in self._callbacks)
@@ -244,7 +251,7 @@ class NetworkTraining:
             self._callbacks,
             add_history=True,
             add_progbar=verbose != 0 and replicas.is_chief,
-            verbose=0 if not replicas.is_chief else 1 if verbose == "auto" else verbose,
+            verbose=verbose if replicas.is_chief else 0,
             epochs=last,
             steps=self._n_steps,
             model=network,
@@ -257,18 +264,28 @@ class NetworkTraining:
         fault: BaseException | None = None
         with Interrupts() as interrupts:
             if isinstance(self._training, StreamedTraining):
-                self._training.between_pools = interrupts.check
+                self._training.before_pool = interrupts.check
+                self._training.after_pool = self._progress.saw_rows
             try:
                 callbacks.on_train_begin()
                 if checkpoint is not None:
                     logs += [(first + i, {}) for i in range(self._resume(checkpoint, order))]
                     network.history.epoch += [epoch for epoch, _ in logs]
                 epoch = first + len(logs)
+                self._progress.begin(
+                    epoch,
+                    last,
+                    n_rows=self._n_rows,
+                    resumed=len(logs),
+                    may_stop=bool(self._callbacks),
+                    best_epoch=self._best_epoch,
+                )
                 while epoch < last and not network.stop_training:
                     callbacks.on_epoch_begin(epoch)
                     if any(replicas.any(interrupts.heard)):
                         raise KeyboardInterrupt
-                    orders = order.of_epochs(min(together, last - epoch))
+                    at_once = self._progress.epochs_unseen() or together
+                    orders = order.of_epochs(min(together, at_once, last - epoch))
                     losses, broken = self._train(orders, goes_back_to_before=bool(logs))
                     logs += [(epoch + i, {"loss": loss}) for i, loss in enumerate(losses)]
                     for number, values in logs[len(logs) - len(losses) :]:
@@ -279,6 +296,8 @@ class NetworkTraining:
                         for callback in callbacks.callbacks:  # the list would hand on a copy
                             callback.on_epoch_end(number, values)
                     epoch += len(losses)
+                    if logs:
+                        self._progress.ended_epoch(epoch, logs[-1][1])
                     if broken is not None:
                         raise divergence(network, epoch, broken)
                     heard, network.stop_training = replicas.any(
@@ -419,6 +438,9 @@ class NetworkTraining:
 
     def _scorers(self) -> list[Any]:
         return [callback for callback in self._callbacks if type(callback) in _SCORERS]
+
+    def _best_epoch(self) -> int:
+        return next((scorer.best_epoch for scorer in self._scorers()), 0)
 
     def _keeps_best(self) -> bool:
         return any(scorer.keeps_weights for scorer in self._scorers())

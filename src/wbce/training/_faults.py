@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from wbce._backend import keras
 from wbce._errors import DivergenceError
+from wbce.training._callbacks import MemberScores, ValidationScore
 from wbce.training._checkpoint import Checkpoint
+
+_IN_WORDS = {
+    "interrupt": "stopped by Ctrl-C",
+    "divergence": "stopped as the loss was no longer a number",
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,29 @@ class Ended:
         if self.fault is None:
             return None
         return "divergence" if isinstance(self.fault, DivergenceError) else "interrupt"
+
+    def why(self, scorer: ValidationScore | MemberScores | None, last: int, wanted: int) -> str:
+        """Why it ended when it did.
+
+        Parameters
+        ----------
+        scorer : ValidationScore, MemberScores or None
+            What may have stopped it.
+        last : int
+            The epoch that it ended with.
+        wanted : int
+            How many epochs there should have been.
+
+        Returns
+        -------
+        str
+            Empty if that is how many there were.
+        """
+        if self.stopped_by is not None:
+            return _IN_WORDS[self.stopped_by]
+        if scorer is not None and scorer.is_spent(last):
+            return f"the last {scorer.patience} no better"
+        return "stopped by a callback" if len(self.history["loss"]) < wanted else ""
 
     def keeping(self, epoch: int) -> Ended:
         """The same, where an error says whose weights are kept."""

@@ -53,8 +53,10 @@ class StreamedTraining(CompiledTraining):
 
     Attributes
     ----------
-    between_pools : callable
+    before_pool : callable
         Called before each pool is trained on; may raise, to stop.
+    after_pool : callable
+        Called after each pool with the number of the epoch's rows so far.
     """
 
     def __init__(
@@ -69,7 +71,8 @@ class StreamedTraining(CompiledTraining):
         super().__init__(network, *like, batch_size, keep_state, n_rows=pools.n_rows)
         self._pools, self._shuffle = pools, shuffle
         self._n_members, self._of_member = members_of(network), batch_size
-        self.between_pools: Callable[[], None] = lambda: None
+        self.before_pool: Callable[[], None] = lambda: None
+        self.after_pool: Callable[[int], None] = lambda n_rows: None
 
     def run(self, order: NDArray[np.integer]) -> NDArray[np.float32]:
         """Train for some epochs, each of which has a seed.
@@ -85,7 +88,7 @@ class StreamedTraining(CompiledTraining):
         generator = np.random.default_rng(seed) if self._shuffle else None
         total, n_rows = 0.0, 0
         for number, (X, y, sample_weight) in enumerate(self._pools.of_epoch(generator)):
-            self.between_pools()
+            self.before_pool()
             self.take(X, y, sample_weight)
             every = np.arange(len(X))
             rows = RowOrder(
@@ -95,4 +98,5 @@ class StreamedTraining(CompiledTraining):
             if not np.isfinite(loss):
                 return loss
             total, n_rows = total + loss * len(X), n_rows + len(X)
+            self.after_pool(n_rows)
         return total / max(1, n_rows)
