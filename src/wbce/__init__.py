@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wbce.files import load
     from wbce.imbalance import print_imbalance
     from wbce.prior import estimate_prior
+    from wbce.reporting import report
     from wbce.tracing import set_trace_cache_size
 
 __version__ = "0.1.0"
@@ -41,6 +42,7 @@ __all__ = [
     "losses",
     "plotting",
     "print_imbalance",
+    "report",
     "set_trace_cache_size",
 ]
 
@@ -55,6 +57,7 @@ _HOMES = {
     "ImbalanceWarning": "wbce._warnings",
     "estimate_prior": "wbce.prior",
     "print_imbalance": "wbce.imbalance",
+    "report": "wbce.reporting",
     "ArchiveError": "wbce._archive",
     "load": "wbce.files",
     "set_trace_cache_size": "wbce.tracing",
