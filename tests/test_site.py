@@ -91,8 +91,10 @@ SAID_OTHERWISE = {
     # "**shared" stands for those of PointwiseLoss.
     ("wbce.losses.WeightedCrossentropy", "PR01"),
     ("wbce.losses.WeightedCrossentropy", "PR02"),
-    # Nobody makes one: its fields are attributes.
+    # Nobody makes one: what it is made of is no concern of the reader's.
     ("wbce.decisions.ThresholdInterval", "PR01"),
+    ("wbce.reporting.Report", "PR01"),
+    ("wbce.reporting.Risk", "PR01"),
     # "x, y, metric, ax, **image : As in from_estimator".
     ("wbce.plotting.SearchGridDisplay.from_results", "PR04"),
 }

@@ -8,8 +8,13 @@ import types
 from pathlib import Path
 from typing import Any
 
-# What fitted attributes hold: nobody makes one, so that no public module has the names.
-HELD_BY_ATTRIBUTES = ["wbce.decisions.ThresholdCurve", "wbce.decisions.ThresholdInterval"]
+# What attributes and functions give: nobody makes one, so that no public module has the names.
+GIVEN = [
+    "wbce.decisions.ThresholdCurve",
+    "wbce.decisions.ThresholdInterval",
+    "wbce.reporting.Report",
+    "wbce.reporting.Risk",
+]
 
 _TITLES = {
     "class": "Estimator",
@@ -37,7 +42,7 @@ def public_names(module: str) -> list[str]:
 def everything_public() -> list[str]:
     """Full names of all public classes and functions."""
     names = [name for module in public_modules() for name in public_names(module)]
-    return [*names, *HELD_BY_ATTRIBUTES]
+    return [*names, *GIVEN]
 
 
 def named(name: str) -> Any:
@@ -97,8 +102,8 @@ def write_pages(folder: Path) -> None:
             if of_kind and module == "wbce":
                 lines += [title, "~" * len(title), ""]
             lines += _table(of_kind)
-    title = "What fitted attributes hold"
-    lines += [title, "-" * len(title), "", *_table(HELD_BY_ATTRIBUTES)]
+    title = "What attributes and functions give"
+    lines += [title, "-" * len(title), "", *_table(GIVEN)]
     text = "\n".join(lines)
     page = folder / "index.rst"
     for left in folder.glob("generated/*.rst"):  # of a name that was public at the last build
