@@ -27,7 +27,22 @@ _NUMBERS = "biuf"
 
 
 class ArchiveError(ValueError):
-    """A file that is none of this package's, was cut off, or has been tampered with."""
+    """A file that is none of this package's, was cut off, or has been tampered with.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from wbce import ArchiveError, load
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "letter.txt")
+    ...     with open(path, "w") as file:
+    ...         _ = file.write("Dear model,")
+    ...     try:
+    ...         load(path)
+    ...     except ArchiveError:
+    ...         print("Not a file of this package.")
+    Not a file of this package.
+    """
 
 
 @contextmanager

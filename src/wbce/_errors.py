@@ -14,11 +14,25 @@ class BlockError(ValueError):
     block : str
         Where it is: a file and row group, rows, a batch, a partition.
     reason : str
+        What is wrong with it.
 
     Attributes
     ----------
     block, reason
         As passed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wbce import BlockError, WeightedKerasClassifier
+    >>> def batches():
+    ...     yield np.zeros((60, 3)), np.arange(60) % 2
+    ...     yield np.zeros((60, 2)), np.arange(60) % 2  # a column is missing
+    >>> try:
+    ...     WeightedKerasClassifier("linear", random_state=0).fit(batches)
+    ... except BlockError as error:
+    ...     print(error.block)
+    batch 1 of the callable
     """
 
     def __init__(self, block: str, reason: str) -> None:
@@ -47,6 +61,23 @@ class DivergenceError(ValueError):
     ----------
     epoch, loss, learning_rate, kept_epoch
         As passed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wbce import DivergenceError, WeightedKerasClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = rng.normal(size=(200, 3)), rng.integers(0, 2, 200)
+    >>> clf = WeightedKerasClassifier(
+    ...     "mlp", optimizer="sgd", optimizer__learning_rate=1e30, random_state=0
+    ... )
+    >>> try:
+    ...     clf.fit(X, y)
+    ... except DivergenceError as error:
+    ...     print(error.epoch, error.kept_epoch)
+    1 None
+    >>> DivergenceError(3, float("nan")).keeping(2).kept_epoch
+    2
     """
 
     def __init__(
@@ -76,7 +107,16 @@ class DivergenceError(ValueError):
         )
 
     def keeping(self, kept_epoch: int | None) -> DivergenceError:
-        """Say the same with another epoch whose weights are kept."""
+        """Say the same with another epoch whose weights are kept.
+
+        Parameters
+        ----------
+        kept_epoch : int or None
+
+        Returns
+        -------
+        DivergenceError
+        """
         return type(self)(self.epoch, self.loss, self.learning_rate, kept_epoch)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -12,19 +12,72 @@ from numpy.typing import NDArray
 
 
 class ImbalanceWarning(UserWarning):
-    """Accuracy was asked for where a constant answer already scores high."""
+    """Accuracy was asked for where a constant answer already scores high.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sklearn.datasets import make_classification
+    >>> from wbce import ImbalanceWarning, WeightedKerasClassifier
+    >>> X, y = make_classification(400, weights=[0.9], random_state=0)
+    >>> clf = WeightedKerasClassifier("linear", epochs=3, random_state=0).fit(X, y)
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", ImbalanceWarning)  # accuracy is meant
+    ...     accuracy = clf.score(X, y)
+    """
 
 
 class ClassWeightWarning(UserWarning):
-    """The class weights favour the majority class."""
+    """The class weights favour the majority class.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sklearn.datasets import make_classification
+    >>> from wbce import ClassWeightWarning, WeightedKerasClassifier
+    >>> X, y = make_classification(400, weights=[0.9], random_state=0)
+    >>> clf = WeightedKerasClassifier("linear", pos_weight=0.5, epochs=3, random_state=0)
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", ClassWeightWarning)  # false alarms are dear
+    ...     clf = clf.fit(X, y)
+    >>> clf.pos_weight_
+    0.5
+    """
 
 
 class CalibrationWarning(UserWarning):
-    """Probabilities are the network's own output: there is no way to those of the population."""
+    """Probabilities are the network's own output: there is no way to those of the population.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sklearn.datasets import make_classification
+    >>> from wbce import CalibrationWarning, WeightedKerasClassifier
+    >>> X, y = make_classification(400, weights=[0.9], random_state=0)
+    >>> clf = WeightedKerasClassifier(
+    ...     "linear", loss="dice", early_stopping=False, epochs=3, random_state=0
+    ... )
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", CalibrationWarning)  # only the order matters
+    ...     clf = clf.fit(X, y)
+    """
 
 
 class CategoryWarning(UserWarning):
-    """A column has no category of those of the fit: its type or its spelling has changed."""
+    """A column has no category of those of the fit: its type or its spelling has changed.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import pandas as pd
+    >>> from wbce import CategoryWarning, WeightedKerasClassifier
+    >>> X = pd.DataFrame({"country": pd.Categorical(["DE", "FR"] * 100)})
+    >>> y = [0, 0, 0, 1] * 50
+    >>> clf = WeightedKerasClassifier("linear", epochs=3, random_state=0).fit(X, y)
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", CategoryWarning)  # other countries are expected
+    ...     decided = clf.predict(pd.DataFrame({"country": pd.Categorical(["de"] * 20)}))
+    """
 
 
 _shown: set[type[Warning]] = set()

@@ -181,7 +181,7 @@ class WeightedKerasClassifier(FitSteps):
     pos_label_ : label
         The positive class; two classes only.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Where X has names.
     model_ : keras.Model
         The fitted network.
@@ -371,6 +371,15 @@ class WeightedKerasClassifier(FitSteps):
         DivergenceError, KeyboardInterrupt
             If the loss is no longer a number, or at Ctrl-C: the estimator is fitted with its last
             good weights (``stopped_by_``), or left as it was, if there are none.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_classification
+        >>> from wbce import WeightedKerasClassifier
+        >>> X, y = make_classification(400, weights=[0.9], random_state=0)
+        >>> clf = WeightedKerasClassifier("linear", class_weight="balanced", random_state=0)
+        >>> clf.fit(X[:300], y[:300], X_val=X[300:], y_val=y[300:]).n_features_in_
+        20
         """
         with self._as_it_was_on_error(), self._showing(fit_arguments):
             check_parameters(self)
@@ -458,6 +467,17 @@ class WeightedKerasClassifier(FitSteps):
         ------
         ValueError
             If the weights are a strategy or the threshold is "auto": both need all rows at once.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_classification
+        >>> from wbce import WeightedKerasClassifier
+        >>> X, y = make_classification(400, weights=[0.9], random_state=0)
+        >>> clf = WeightedKerasClassifier("linear", pos_weight=9, random_state=0)
+        >>> for rows in (slice(0, 200), slice(200, 400)):
+        ...     clf = clf.partial_fit(X[rows], y[rows], classes=[0, 1])
+        >>> clf.predict_proba(X).shape
+        (400, 2)
         """
         with self._as_it_was_on_error(), self._showing(fit_arguments, in_parts=True):
             check_parameters(self)
@@ -507,6 +527,18 @@ class WeightedKerasClassifier(FitSteps):
         Returns
         -------
         self
+
+        Examples
+        --------
+        >>> import keras
+        >>> from sklearn.datasets import make_classification
+        >>> from wbce import WeightedKerasClassifier
+        >>> X, y = make_classification(400, weights=[0.9], random_state=0)
+        >>> trained = keras.Sequential([keras.Input((20,)), keras.layers.Dense(1, "sigmoid")])
+        >>> trained.compile(loss="binary_crossentropy")
+        >>> clf = WeightedKerasClassifier(trained).initialize(X, y)
+        >>> clf.model_ is trained
+        True
         """
         with self._as_it_was_on_error():
             check_parameters(self)
@@ -620,6 +652,16 @@ class WeightedKerasClassifier(FitSteps):
         See Also
         --------
         wbce.estimate_prior : the same from probabilities.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_classification
+        >>> from wbce import WeightedKerasClassifier
+        >>> X, y = make_classification(400, weights=[0.9], random_state=0)
+        >>> clf = WeightedKerasClassifier("linear", epochs=3, random_state=0).fit(X, y)
+        >>> with_more_positives = X[(y == 1) | (X[:, 0] > 0)]
+        >>> bool(clf.estimate_prior(with_more_positives) > 0)
+        True
         """
         self._check_fitted()
         if not hasattr(self, "prior_"):
@@ -660,6 +702,18 @@ class WeightedKerasClassifier(FitSteps):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_labels)
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_classification
+        >>> from wbce import WeightedKerasClassifier
+        >>> X, y = make_classification(400, weights=[0.9], random_state=0)
+        >>> clf = WeightedKerasClassifier("linear", epochs=3, random_state=0).fit(X, y)
+        >>> clf.predict(X[:4]).shape
+        (4,)
+        >>> dear_misses = [[0, 1], [50, 0]]  # a false alarm costs 1, a miss 50
+        >>> bool(clf.predict(X, cost_matrix=dear_misses).sum() >= clf.predict(X).sum())
+        True
         """
         said = {"prior": prior, "cost_matrix": cost_matrix, **predict_arguments}
         of_blocks = self._said_of_blocks("predict", X, said)
@@ -695,6 +749,19 @@ class WeightedKerasClassifier(FitSteps):
         ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``; (n_samples, n_labels) for several labels a row. With
             ``calibrate=False`` the network's own output.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_classification
+        >>> from wbce import WeightedKerasClassifier
+        >>> X, y = make_classification(400, weights=[0.9], random_state=0)
+        >>> clf = WeightedKerasClassifier("linear", epochs=3, random_state=0).fit(X, y)
+        >>> p = clf.predict_proba(X)
+        >>> bool((abs(p.sum(axis=1) - 1) < 1e-12).all())
+        True
+        >>> rarer = clf.predict_proba(X, prior=0.01)  # of a population with fewer positives
+        >>> bool((rarer[:, 1] < p[:, 1]).all())
+        True
         """
         of_blocks = self._said_of_blocks("predict_proba", X, {"prior": prior, **predict_arguments})
         if of_blocks is not None:
@@ -730,6 +797,16 @@ class WeightedKerasClassifier(FitSteps):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import make_classification
+        >>> from wbce import WeightedKerasClassifier
+        >>> X, y = make_classification(400, weights=[0.9], random_state=0)
+        >>> clf = WeightedKerasClassifier("linear", epochs=3, random_state=0).fit(X, y)
+        >>> bool(np.allclose(np.exp(clf.predict_log_proba(X)), clf.predict_proba(X)))
+        True
         """
         of_blocks = self._said_of_blocks(
             "predict_log_proba", X, {"prior": prior, **predict_arguments}
@@ -769,6 +846,15 @@ class WeightedKerasClassifier(FitSteps):
             the largest column is the decision; where ``cost_matrix`` decides, the columns are the
             expected costs, less than zero. With a ``cost_matrix`` passed here, and two classes,
             not log-odds, but what calling the row ``classes_[1]`` is expected to save.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_classification
+        >>> from wbce import WeightedKerasClassifier
+        >>> X, y = make_classification(400, weights=[0.9], random_state=0)
+        >>> clf = WeightedKerasClassifier("linear", epochs=3, random_state=0).fit(X, y)
+        >>> bool(((clf.decision_function(X) > 0) == (clf.predict(X) == 1)).all())
+        True
         """
         said = {"prior": prior, "cost_matrix": cost_matrix, **predict_arguments}
         of_blocks = self._said_of_blocks("decision_function", X, said)
@@ -795,6 +881,19 @@ class WeightedKerasClassifier(FitSteps):
         Returns
         -------
         float
+
+        Examples
+        --------
+        >>> import warnings
+        >>> from wbce import ImbalanceWarning
+        >>> from sklearn.datasets import make_classification
+        >>> from wbce import WeightedKerasClassifier
+        >>> X, y = make_classification(400, weights=[0.9], random_state=0)
+        >>> clf = WeightedKerasClassifier("linear", epochs=3, random_state=0).fit(X, y)
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore", ImbalanceWarning)  # accuracy is meant
+        ...     0 <= clf.score(X, y) <= 1
+        True
         """
         self._check_fitted()
         labels = self._validate_y(y, reset=False, same_dtype=False)

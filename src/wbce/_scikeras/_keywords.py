@@ -74,6 +74,13 @@ class Keywords(KerasClassifier):
         ------
         ValueError
             If a name is unknown; the nearest known one is suggested.
+
+        Examples
+        --------
+        >>> from wbce import WeightedKerasClassifier
+        >>> clf = WeightedKerasClassifier().set_params(pos_weight=9, optimizer__learning_rate=0.01)
+        >>> clf.get_params()["pos_weight"]
+        9
         """
         known = [name for name in self.get_params(deep=False) if not _is_routed(name)]
         for name in params:

@@ -208,6 +208,20 @@ class State(KerasClassifier):
         See Also
         --------
         wbce.load : what it does with a file of unknown origin.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> from sklearn.datasets import make_classification
+        >>> from wbce import WeightedKerasClassifier, load
+        >>> X, y = make_classification(400, weights=[0.9], random_state=0)
+        >>> clf = WeightedKerasClassifier("linear", epochs=3, random_state=0).fit(X, y)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "model.wbce")
+        ...     clf.save(path)
+        ...     loaded = load(path)
+        >>> bool((loaded.predict(X) == clf.predict(X)).all())
+        True
         """
         from wbce.files import load  # which makes estimators of this class
 
@@ -219,7 +233,7 @@ class State(KerasClassifier):
         write_state(path, self.__getstate__(), check=load)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters by name.
+        """Give the parameters by name.
 
         Parameters
         ----------
@@ -229,6 +243,12 @@ class State(KerasClassifier):
         Returns
         -------
         dict
+
+        Examples
+        --------
+        >>> from wbce import WeightedKerasClassifier
+        >>> WeightedKerasClassifier(pos_weight=9).get_params()["pos_weight"]
+        9
         """
         if "model" in self._waiting():
             _ = self.model  # parameters are found by their attributes

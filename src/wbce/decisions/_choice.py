@@ -42,6 +42,17 @@ class ThresholdInterval:
         Of the objective on the redrawn rows, at the threshold that was chosen.
     level : float
         The share of the redrawn samples within.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from wbce import WeightedKerasClassifier
+    >>> X, y = make_classification(1000, weights=[0.9], random_state=0)
+    >>> clf = WeightedKerasClassifier("linear", threshold="auto", epochs=5, random_state=0)
+    >>> clf = clf.fit(X, y)
+    >>> low, high = clf.threshold_interval_.threshold
+    >>> bool(low <= clf.threshold_ <= high)
+    True
     """
 
     threshold: tuple[Any, Any]

@@ -44,6 +44,22 @@ class ThresholdCurve:
     tp, fp, fn, tn : ndarray of shape (n_scores + 1,)
         True positives, false positives, false negatives and true negatives.
     precision, recall, false_positive_rate, f1, alarms : ndarray of shape (n_scores + 1,)
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from wbce import WeightedKerasClassifier
+    >>> X, y = make_classification(1000, weights=[0.9], random_state=0)
+    >>> clf = WeightedKerasClassifier("linear", threshold="auto", epochs=5, random_state=0)
+    >>> clf = clf.fit(X, y)
+    >>> curve = clf.threshold_curve_
+    >>> bool((curve.tp + curve.fn == curve.tp[-1]).all())
+    True
+    >>> sorted(curve.columns())[:3]  # pandas.DataFrame(curve.columns()) is a table
+    ['alarms', 'f1', 'false_positive_rate']
+    >>> chosen = int(abs(curve.threshold - clf.threshold_).argmin())
+    >>> bool(curve.objective_at(chosen) > 0)  # F1 on the rows that judged
+    True
     """
 
     scores: Float64
@@ -110,7 +126,18 @@ class ThresholdCurve:
         return 2 * self.tp / (self.alarms + self.tp[-1])
 
     def objective_at(self, place: int) -> float:
-        """The objective of one cut."""
+        """Give the objective at one cut.
+
+        Parameters
+        ----------
+        place : int
+            Of the cut, counted from the highest threshold.
+
+        Returns
+        -------
+        float
+            NaN where it is not defined.
+        """
         return math.nan if self.objective is None else float(self.objective[place])
 
     def columns(self) -> dict[str, Float64]:

@@ -91,6 +91,17 @@ def to_litert(estimator: Any, path: str | os.PathLike[str] | None = None) -> byt
     ValueError
         For what cannot be exported: see `to_saved_model`; and for columns so far from zero that
         float32 cannot hold their variation.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from wbce import WeightedKerasClassifier
+    >>> from wbce.export import to_litert
+    >>> X, y = make_classification(500, weights=[0.9], random_state=0)
+    >>> clf = WeightedKerasClassifier("linear", epochs=3, random_state=0).fit(X, y)
+    >>> made = to_litert(clf)  # bytes, for tf.lite.Interpreter(model_content=made)
+    >>> made[4:8]
+    b'TFL3'
     """
     module = _Classifier(estimator, tf.float32)
     if module.rows.dtype == tf.float64:

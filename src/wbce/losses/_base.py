@@ -43,7 +43,9 @@ class PointwiseLoss(keras.losses.Loss):
     from_logits : bool, optional
         Whether the network's output is logits. By default recognised from the output, inside a
         compiled step.
-    reduction, name, dtype
+    reduction : str, default="sum_over_batch_size"
+    name : str, optional
+    dtype : str, optional
         As for any ``keras.losses.Loss``.
 
     Raises
@@ -51,6 +53,28 @@ class PointwiseLoss(keras.losses.Loss):
     ValueError
         If a parameter is out of its range. By a call: if the labels are not codes, one-hot rows or
         zeros and ones; if the output is not what ``from_logits`` says; if the shapes do not fit.
+
+    Examples
+    --------
+    A loss of your own: the Brier score. Where the expected loss is least, ``sigmoid(z)`` is the
+    probability, so that ``log_odds`` is ``z``; the estimator undoes its weights from there.
+
+    >>> import keras
+    >>> from sklearn.datasets import make_classification
+    >>> from wbce import WeightedKerasClassifier
+    >>> from wbce.losses import PointwiseLoss
+    >>> class Brier(PointwiseLoss):
+    ...     def partial_losses(self, z):
+    ...         p = keras.ops.sigmoid(z)
+    ...         return p**2, (1 - p) ** 2
+    ...     def log_odds(self, z):
+    ...         return z
+    >>> X, y = make_classification(400, weights=[0.9], random_state=0)
+    >>> clf = WeightedKerasClassifier(
+    ...     "linear", loss=Brier(), class_weight="balanced", epochs=30, random_state=0
+    ... )
+    >>> bool(abs(clf.fit(X, y).predict_proba(X)[:, 1].mean() - y.mean()) < 0.1)
+    True
     """
 
     # Parameters that enter `call` as numbers only: one compiled step serves all their values.
@@ -128,6 +152,13 @@ class PointwiseLoss(keras.losses.Loss):
         Returns
         -------
         tensor of shape (n, n_classes)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from wbce.losses import WeightedCrossentropy
+        >>> print(np.asarray(WeightedCrossentropy().class_losses(np.zeros((1, 2)))).round(3))
+        [[0.693 0.693]]
         """
         raise ValueError(self._no_form("one logit a class"))
 
@@ -161,6 +192,12 @@ class PointwiseLoss(keras.losses.Loss):
         -------
         low, high : float
             The map goes on beyond them in straight lines, with ``slopes_beyond``.
+
+        Examples
+        --------
+        >>> from wbce.losses import WeightedCrossentropy
+        >>> WeightedCrossentropy().exact_logits(-9.0)
+        (-inf, inf)
         """
         return -np.inf, np.inf
 
@@ -170,6 +207,13 @@ class PointwiseLoss(keras.losses.Loss):
         Parameters
         ----------
         z : ndarray of shape (n, n_classes)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from wbce.losses import WeightedCrossentropy
+        >>> WeightedCrossentropy().class_log_odds(np.array([[0.0, 1.0]])).tolist()
+        [[0.0, 1.0]]
         """
         raise ValueError(self._no_form("one logit a class"))
 

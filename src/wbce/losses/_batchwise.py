@@ -29,8 +29,27 @@ class BatchLoss(keras.losses.Loss):
     from_logits : bool, optional
         Whether the network's output is logits. By default recognised from the output, inside a
         compiled step.
-    reduction, name, dtype
+    reduction : str, default="sum_over_batch_size"
+    name : str, optional
+    dtype : str, optional
         As for any ``keras.losses.Loss``; the batch has one value, whatever the reduction.
+
+    Examples
+    --------
+    A loss of your own: one less the difference between the mean probabilities of positives and of
+    negatives.
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from wbce.losses import BatchLoss
+    >>> class MeanDifference(BatchLoss):
+    ...     def column_losses(self, y, z, weights):
+    ...         p = keras.ops.sigmoid(z)
+    ...         mean = lambda w: keras.ops.sum(w * p, axis=0) / keras.ops.sum(w, axis=0)
+    ...         return 1 - mean(weights * y) + mean(weights * (1 - y))
+    >>> loss = MeanDifference(from_logits=True)
+    >>> print(np.asarray(loss(np.array([0, 1]), np.array([[0.0], [0.0]]))))
+    1.0
     """
 
     _own_numbers: tuple[str, ...] = ()

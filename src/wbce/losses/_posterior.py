@@ -91,6 +91,15 @@ class LogitPosterior(ABC):
 
         Above it the loss and its weights call a row positive. With weights that is
         ``log(w0 / w1)`` for cross-entropy and focal (Elkan 2001).
+
+        Parameters
+        ----------
+        n_labels : int, optional
+            Of labels; None is for two classes.
+
+        Returns
+        -------
+        float, or ndarray of shape (n_labels,)
         """
         if n_labels is None:
             return float(self.log_odds(np.full(1, self.tie))[0])
@@ -105,6 +114,15 @@ class LogitPosterior(ABC):
         """Logarithm of the factor of every class's posterior in the decision that is implied.
 
         Equal logits are a tie; with weights the factors are the weights.
+
+        Parameters
+        ----------
+        n_classes : int
+
+        Returns
+        -------
+        ndarray of shape (n_classes,)
+            Up to a constant.
         """
         at_a_tie = self.log_proba(np.zeros((1, n_classes)))[0]
         return at_a_tie.mean() - at_a_tie
@@ -120,6 +138,32 @@ class Posterior(LogitPosterior):
         The loss that the network was trained with.
     class_weights : ndarray of shape (n_classes,)
         The weight of every class in training, other than the loss's own ``class_weight``.
+
+    Examples
+    --------
+    What the estimator does by itself, for a network that was trained in plain Keras: with weights
+    of 1 and 9, a logit of zero is a probability of one in ten.
+
+    >>> import numpy as np
+    >>> from scipy.special import expit
+    >>> from wbce.losses import Posterior, WeightedCrossentropy
+    >>> posterior = Posterior(WeightedCrossentropy(), np.array([1.0, 9.0]))
+    >>> expit(posterior.log_odds(np.array([0.0]))).round(3)
+    array([0.1])
+    >>> round(float(expit(posterior.implied_log_odds())), 3)  # where the weights decide
+    0.1
+    >>> z = posterior.logits_of(np.array([0.9, 0.1]))  # and back
+    >>> bool(abs(z[0]) < 1e-9)
+    True
+
+    Of three classes:
+
+    >>> posterior = Posterior(WeightedCrossentropy(), np.array([1.0, 2.0, 2.0]))
+    >>> np.exp(posterior.log_proba(np.zeros((1, 3)))).round(3)
+    array([[0.5 , 0.25, 0.25]])
+    >>> factors = np.exp(posterior.implied_log_multipliers(3))
+    >>> (factors / factors[0]).round(3)
+    array([1., 2., 2.])
     """
 
     def __init__(self, loss: PosteriorMap, class_weights: Float64) -> None:
@@ -134,6 +178,17 @@ class Posterior(LogitPosterior):
             self._exact = self._exact_logits()
 
     def log_odds(self, z: Float64) -> Float64:
+        """Log-odds of class 1, or of every label.
+
+        Parameters
+        ----------
+        z : ndarray of shape (n_samples,) or (n_samples, n_labels)
+
+        Returns
+        -------
+        ndarray of the same shape
+            Strictly increasing in ``z``.
+        """
         own = self.loss.log_odds(z) if self._exact is None else self._extended(z, *self._exact)
         return _unsmoothed(own, self.loss.label_smoothing, self._shift)
 
@@ -144,6 +199,16 @@ class Posterior(LogitPosterior):
         return self.loss.log_odds(within) + (z - within) * np.where(z < within, below, above)
 
     def log_proba(self, z: Float64) -> Float64:
+        """Logarithm of the posterior of every class for softmax logits.
+
+        Parameters
+        ----------
+        z : ndarray of shape (n_samples, n_classes)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
         own = self.loss.class_log_odds(z)
         relative = self.class_weights / self.class_weights.max()
         shares = _unsmoothed_shares(

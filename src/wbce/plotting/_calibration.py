@@ -50,6 +50,8 @@ class CalibrationMapDisplay(RowsDisplay):
     >>> display = CalibrationMapDisplay.from_predictions(y, proba, n_bins=2)
     >>> display.mapped.observed.tolist()
     [0.0, 0.4]
+    >>> from matplotlib.figure import Figure
+    >>> _ = display.plot(ax=Figure().subplots())  # on axes of yours
     """
 
     mapped: ReliabilityCurve

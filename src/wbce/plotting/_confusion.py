@@ -47,6 +47,8 @@ class ConfusionAtThresholdDisplay(RowsDisplay):
     ... )
     >>> display.confusion_matrix.tolist()
     [[2.0, 1.0], [0.0, 1.0]]
+    >>> from matplotlib.figure import Figure
+    >>> _ = display.plot(ax=Figure().subplots())  # on axes of yours
     """
 
     confusion_matrix: NDArray[np.float64]

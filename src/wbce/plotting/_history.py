@@ -113,6 +113,17 @@ class TrainingHistoryDisplay:
             If the estimator has no history.
         ImportError
             Without Matplotlib.
+
+        Examples
+        --------
+        >>> from matplotlib.figure import Figure
+        >>> from sklearn.datasets import make_classification
+        >>> from wbce import WeightedKerasClassifier
+        >>> from wbce.plotting import TrainingHistoryDisplay
+        >>> X, y = make_classification(600, weights=[0.9], random_state=0)
+        >>> clf = WeightedKerasClassifier("linear", epochs=5, random_state=0).fit(X, y)
+        >>> TrainingHistoryDisplay.from_estimator(clf, ax=Figure().subplots()).best_epoch
+        5
         """
         classifier = fitted_classifier(estimator)
         check_is_fitted(classifier)

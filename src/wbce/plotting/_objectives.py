@@ -63,6 +63,8 @@ class ThresholdObjectiveDisplay(RowsDisplay):
     [0.0, 0.67, 0.5, 0.8, 0.67]
     >>> display.objectives["cost"].tolist()
     [2.5, 1.25, 1.5, 0.25, 0.5]
+    >>> from matplotlib.figure import Figure
+    >>> _ = display.plot(ax=Figure().subplots())  # on axes of yours
     """
 
     thresholds: NDArray[np.float64]

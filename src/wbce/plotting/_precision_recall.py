@@ -59,6 +59,8 @@ class PrecisionRecallThresholdDisplay(RowsDisplay):
     >>> display = PrecisionRecallThresholdDisplay.from_estimator(clf, X[700:], y[700:])
     >>> display.ax_.get_xlabel(), bool(display.average_precision > display.base_rate)
     ('Recall', True)
+    >>> from matplotlib.figure import Figure
+    >>> _ = display.plot(ax=Figure().subplots())  # on axes of yours
     """
 
     chosen_: Any

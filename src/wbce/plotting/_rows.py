@@ -82,6 +82,19 @@ class RowsDisplay(ABC):
             If the estimator has no probabilities or is not fitted, or rows and labels do not fit.
         ImportError
             Without Matplotlib.
+
+        Examples
+        --------
+        >>> from matplotlib.figure import Figure
+        >>> from sklearn.datasets import make_classification
+        >>> from wbce import WeightedKerasClassifier
+        >>> from wbce.plotting import CalibrationMapDisplay
+        >>> X, y = make_classification(600, weights=[0.9], random_state=0)
+        >>> clf = WeightedKerasClassifier("linear", pos_weight=9, epochs=5, random_state=0)
+        >>> _ = clf.fit(X[:400], y[:400])
+        >>> axes = Figure().subplots()
+        >>> CalibrationMapDisplay.from_estimator(clf, X[400:], y[400:], ax=axes).name
+        'WeightedKerasClassifier'
         """
         rows = ScoredRows.of_estimator(
             estimator, X, y, sample_weight=sample_weight, label=label, name=name
@@ -135,6 +148,17 @@ class RowsDisplay(ABC):
             If labels are not of two classes, or probabilities not between 0 and 1.
         ImportError
             Without Matplotlib.
+
+        Examples
+        --------
+        >>> from matplotlib.figure import Figure
+        >>> from wbce.plotting import PrecisionRecallThresholdDisplay
+        >>> y, proba = [0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]
+        >>> display = PrecisionRecallThresholdDisplay.from_predictions(
+        ...     y, proba, threshold=0.3, ax=Figure().subplots()
+        ... )
+        >>> round(display.average_precision, 2)
+        0.83
         """
         rows = ScoredRows.of_predictions(
             y_true,

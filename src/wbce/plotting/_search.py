@@ -53,6 +53,8 @@ class SearchGridDisplay:
     >>> display = SearchGridDisplay.from_results(results)
     >>> display.x_values, display.y_values, display.best
     ([1, 5], [0, 2], (0, 1))
+    >>> from matplotlib.figure import Figure
+    >>> _ = display.plot(ax=Figure().subplots())  # on axes of yours
     """
 
     image_: Any
@@ -119,6 +121,20 @@ class SearchGridDisplay:
             If the search was not run, or not over these parameters.
         ImportError
             Without Matplotlib.
+
+        Examples
+        --------
+        >>> from matplotlib.figure import Figure
+        >>> from sklearn.datasets import make_classification
+        >>> from sklearn.model_selection import GridSearchCV
+        >>> from wbce import WeightedKerasClassifier
+        >>> from wbce.plotting import SearchGridDisplay
+        >>> X, y = make_classification(600, weights=[0.9], random_state=0)
+        >>> clf = WeightedKerasClassifier("linear", loss="focal", epochs=3, random_state=0)
+        >>> search = GridSearchCV(clf, {"pos_weight": [1, 9], "gamma": [0, 2]}, cv=2)
+        >>> search = search.set_params(scoring="average_precision").fit(X, y)
+        >>> SearchGridDisplay.from_estimator(search, ax=Figure().subplots()).scores.shape
+        (2, 2)
         """
         results = getattr(search, "cv_results_", None)
         if results is None:

@@ -111,6 +111,23 @@ class Report:
     risks : list of Risk
         The worst first, each with ``name``, ``severity`` (``"serious"``, ``"caution"`` or
         ``"note"``), ``words`` and ``advice``.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from sklearn.datasets import make_classification
+    >>> from wbce import WeightedKerasClassifier, report
+    >>> X, y = make_classification(1000, weights=[0.9], random_state=0)
+    >>> clf = WeightedKerasClassifier("linear", epochs=5, random_state=0).fit(X[:500], y[:500])
+    >>> found = report(clf, X[500:], y[500:])
+    >>> found.to_dict()["rows"]
+    500
+    >>> "<html" in found.to_html()
+    True
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     found.save(os.path.join(folder, "report.html"))
+    ...     os.listdir(folder)
+    ['report.html']
     """
 
     def __init__(self, found: Findings) -> None:

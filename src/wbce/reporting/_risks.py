@@ -50,6 +50,16 @@ class Risk:
         What was seen.
     advice : str
         What to do.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from wbce import WeightedKerasClassifier, report
+    >>> X, y = make_classification(1000, weights=[0.97], random_state=0)
+    >>> clf = WeightedKerasClassifier("linear", epochs=5, random_state=0).fit(X[:500], y[:500])
+    >>> risks = report(clf, X[500:], y[500:]).risks
+    >>> {risk.severity for risk in risks} <= {"serious", "caution", "note"}
+    True
     """
 
     name: str
