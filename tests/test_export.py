@@ -24,7 +24,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from conftest import table
+from tables import table
 from wbce import WeightedKerasClassifier, losses
 from wbce.export import rows_as_inputs, to_litert, to_onnx, to_saved_model
 from wbce.export._graph import Graph

@@ -7,7 +7,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit
 from sklearn.metrics import average_precision_score
 
-from conftest import table
+from tables import table
 from wbce import WeightedKerasClassifier
 from wbce.losses import (
     LDAM,

@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from conftest import table
+from tables import table
 from wbce import WeightedKerasClassifier, report
 from wbce._scored_rows import ScoredRows
 from wbce.reporting._cuts import cuts_of

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from conftest import table
+from tables import table
 from wbce import WeightedKerasClassifier, report
 from wbce.reporting import _risks as risks
 from wbce.reporting._leaks import Copies, copies_of, counters, separations

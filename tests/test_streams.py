@@ -14,7 +14,7 @@ import tensorflow as tf
 from sklearn.metrics import average_precision_score, log_loss
 from sklearn.model_selection import StratifiedKFold
 
-from conftest import table
+from tables import table
 from wbce import BlockError, DivergenceError, WeightedKerasClassifier
 from wbce.streams import _arrays, _pools, _survey, stream_of
 from wbce.training import _checkpoint
