@@ -234,6 +234,13 @@ def test_rows_of_one_class_or_of_unknown_ones_say_nothing(tuned, cancer):
         ScoredRows.of_estimator(tuned, X, np.where(y == 0, 7, y))
 
 
+def test_rows_and_labels_that_do_not_fit_are_refused(tuned, cancer):
+    X, y = cancer
+    for rows, labels in ((X, y[:-1]), (X[:-1], y), (X.tolist(), y[:-1])):
+        with pytest.raises(ValueError, match=f"X has {len(rows)} rows and y has {len(labels)}"):
+            ScoredRows.of_estimator(tuned, rows, labels)
+
+
 def test_what_has_no_probabilities_is_refused(cancer):
     X, y = cancer
     for wrong in (WeightedKerasClassifier, "clf", StandardScaler().fit(X)):

@@ -143,6 +143,9 @@ class ScoredRows:
         """
         classifier, X = _last_step(estimator, X)
         y = as_labels(y)
+        n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+        if n_rows != len(y):
+            raise ValueError(f"X has {n_rows} rows and y has {len(y)}: pass a label for every row.")
         weight = check_sample_weight(sample_weight, y)
         kept = np.flatnonzero(weight > 0)
         if len(kept) < len(y):

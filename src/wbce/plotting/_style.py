@@ -23,6 +23,7 @@ LINES: tuple[dict[str, Any], ...] = (
 )
 
 _TICKS = (1e-6, 1e-5, 1e-4, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999)
+_MOST_TICKS = 6
 _NEAREST = 1e-9  # to 0 and 1, on an axis of log-odds
 NEAREST_SHOWN = 1e-6  # to 0 and 1: what lies beyond makes no axis longer
 
@@ -77,7 +78,9 @@ def log_odds_axis(ax: Any, axis: str, low: float, high: float) -> None:
         low, high = low / 2, (1 + high) / 2
     getattr(ax, f"set_{axis}scale")("function", functions=(_squeezed_logit, expit))
     getattr(ax, f"set_{axis}lim")(low, high)
-    shown = [tick for tick in _TICKS if low <= tick <= high]
+    every = (_TICKS[::step] for step in (1, 2, 3))  # words of all would lie on each other
+    several = [[tick for tick in ticks if low <= tick <= high] for ticks in every]
+    shown = next((ticks for ticks in several if len(ticks) <= _MOST_TICKS), several[-1])
     if len(shown) < 2:
         shown = expit(np.linspace(logit(low), logit(high), 5)[1:-1]).tolist()
     ticks = getattr(ax, f"{axis}axis")
