@@ -1,10 +1,12 @@
 """Displays: what they show is what scikit-learn computes, and can be read."""
 
+import pickle
 import sys
 
 import matplotlib
 import numpy as np
 import pytest
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     average_precision_score,
@@ -14,11 +16,13 @@ from sklearn.metrics import (
     matthews_corrcoef,
     precision_recall_curve,
 )
-from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from wbce import WeightedKerasClassifier, plotting
+from wbce._scored_rows import ScoredRows
+from wbce.decisions import ThresholdInterval
 from wbce.plotting import (
     CalibrationMapDisplay,
     ConfusionAtThresholdDisplay,
@@ -168,6 +172,27 @@ def test_costs_follow_the_positive_class_where_it_sorts_first(cancer):
     assert display.objectives["cost"][-1] == pytest.approx((1 - y).mean())
 
 
+def test_every_objective_has_a_line_and_a_name():
+    names = [f"f{beta}" for beta in range(1, 18)]
+    functions = [lambda tp, fp, fn, tn: tp, lambda tp, fp, fn, tn: tn]
+    display = ThresholdObjectiveDisplay.from_predictions(
+        *some_predictions(), objectives=[*names, *functions]
+    )
+    assert list(display.lines_) == [*names, "<lambda>", "<lambda> (2)"]
+    assert np.argmax(display.objectives["<lambda>"]) > 0
+    assert np.argmax(display.objectives["<lambda> (2)"]) == 0
+
+
+@pytest.mark.parametrize("threshold", [1e-4, 0.3, 0.9999])
+def test_the_threshold_lies_in_the_picture(threshold):
+    y, proba = some_predictions()
+    display = ThresholdObjectiveDisplay.from_predictions(
+        y, np.clip(proba, 0.01, 0.9), threshold=threshold
+    )
+    low, high = display.ax_.get_xlim()
+    assert low <= threshold <= high
+
+
 def test_own_objectives_bounds_and_functions():
     y, proba = some_predictions()
 
@@ -205,6 +230,20 @@ def test_other_classifiers_have_one_curve(unseen):
     display = CalibrationMapDisplay.from_estimator(pipeline.fit(X, y), X, y, scale="linear")
     assert display.raw is display.raw_ is None
     assert display.ax_.get_xscale() == "linear"
+
+
+@pytest.mark.parametrize("scale", ["log_odds", "linear"])
+def test_every_bin_lies_in_the_picture(unseen, scale):
+    X, y = StandardScaler().fit_transform(unseen[0]), unseen[1]
+    sure = LogisticRegression(C=100).fit(X, y)
+    display = CalibrationMapDisplay.from_estimator(sure, X, y, scale=scale)
+    assert display.mapped.predicted[0] < 1e-6  # surer than the axis is long
+    low, high = display.ax_.get_xlim()
+    drawn = display.mapped_.lines[0].get_xdata()
+    assert len(drawn) == len(display.mapped.predicted)
+    assert low <= drawn.min() < drawn.max() <= high
+    within = display.mapped.predicted > low
+    np.testing.assert_allclose(drawn[within], display.mapped.predicted[within], rtol=1e-5)
 
 
 @pytest.mark.parametrize(("said", "words"), [({"scale": "log"}, "log_odds"), ({"n_bins": 0}, "1")])
@@ -295,6 +334,49 @@ def test_the_grid_is_the_searchs(search):
     assert display.metric == "average precision"
     row, column = display.best
     assert display.frame_.get_xy() == (column - 0.5, row - 0.5)
+
+
+def test_the_frame_is_around_what_the_search_chose(cancer):
+    X, y = StandardScaler().fit_transform(cancer[0]), cancer[1]
+    grid = {"C": [0.001, 0.1, 10.0], "tol": [1e-4, 1e-2]}
+    simplest = GridSearchCV(
+        LogisticRegression(), grid, cv=2, refit=lambda results: 1, scoring="roc_auc"
+    ).fit(X, y)
+    shown = {"x": "C", "y": "tol"}
+    display = SearchGridDisplay.from_estimator(simplest, **shown)
+    assert display.best == (1, 0)
+    assert display.frame_.get_xy() == (-0.5, 0.5)
+    assert SearchGridDisplay.from_results(simplest.cv_results_, **shown).best != (1, 0)
+    halving = HalvingGridSearchCV(
+        LogisticRegression(), grid, cv=2, min_resources=60, random_state=0
+    ).fit(X, y)
+    halving.cv_results_["mean_test_score"][0] = 2.0  # chance, on few rows
+    display = SearchGridDisplay.from_estimator(halving, **shown)
+    row, column = display.best
+    assert halving.best_params_ == {
+        "C": display.x_values[column],
+        "tol": display.y_values[row],
+    }
+    assert display.scores[row, column] == halving.best_score_
+
+
+def test_two_scores_have_a_frame_each(cancer):
+    X, y = StandardScaler().fit_transform(cancer[0]), cancer[1]
+    search = GridSearchCV(
+        LogisticRegression(),
+        {"C": [0.1, 10.0]},
+        cv=2,
+        refit="roc_auc",
+        scoring=["recall", "roc_auc"],
+    ).fit(X, y)
+    search.cv_results_["mean_test_recall"] = np.array([0.9, 0.1])
+    search.best_index_ = 1
+    chosen, other = (
+        SearchGridDisplay.from_estimator(search, x="C", y=None, metric=metric)
+        for metric in (None, "recall")
+    )
+    assert chosen.best == (0, 1)
+    assert other.best == (0, 0)
 
 
 def test_one_parameter_is_one_row(search):
@@ -393,6 +475,47 @@ def test_thinning_does_not_lose_the_best():
     display = ThresholdObjectiveDisplay.from_predictions(y, proba, objectives=["f1"])
     exact = display.rows.curve.f1.max()
     assert display.objectives["f1"].max() == pytest.approx(exact, abs=1e-3)
+
+
+def test_the_thick_part_of_a_million_rows_has_few_points():
+    rows = ScoredRows.of_predictions(*some_predictions(1_000_000), threshold=0.3)
+    interval = ThresholdInterval((0.01, 0.9), (0.2, 0.3), 0.9)
+    display = PrecisionRecallThresholdDisplay(ScoredRows(**{**vars(rows), "interval": interval}))
+    drawn = display.plot().interval_.get_xydata()
+    assert 1000 < len(drawn) <= 5000
+    within = (rows.curve.threshold >= 0.01) & (rows.curve.threshold <= 0.9)
+    assert drawn[0, 0] == rows.curve.recall[within][0]
+    assert drawn[-1, 0] == rows.curve.recall[within][-1]
+
+
+@pytest.mark.parametrize("display", OF_ROWS)
+def test_displays_can_be_pickled(display):
+    drawn = display.from_predictions(*some_predictions(), threshold=0.3)
+    again = pickle.loads(pickle.dumps(drawn))
+    again.figure_.canvas.draw()
+    ticks = [[t.get_text() for t in ax.get_xticklabels()] for ax in (drawn.ax_, again.ax_)]
+    assert ticks[0] == ticks[1]
+
+
+@pytest.mark.parametrize("background", ["black", "white"])
+def test_thresholds_can_be_seen_on_any_background(background):
+    seen = {"black": "white", "white": "black"}[background]
+    with matplotlib.rc_context({"axes.facecolor": "none", "figure.facecolor": background}):
+        display = ThresholdObjectiveDisplay.from_predictions(
+            *some_predictions(), threshold=0.3, cost_matrix=[[0, 1], [5, 0]]
+        )
+        history = TrainingHistoryDisplay({"loss": [2.0, 1.0]}, best_epoch=2).plot()
+        results = {
+            "params": [{"pos_weight": 1, "gamma": 2}, {"pos_weight": 3, "gamma": 0}],
+            "mean_test_score": [0.5, 0.6],
+            "std_test_score": [0.0, 0.0],
+        }
+        search = SearchGridDisplay.from_results(results)
+    assert display.threshold_line_.get_color() == seen
+    assert display.lines_["cost"].get_color() == seen
+    assert history.best_epoch_lines_[0].get_color() == seen
+    assert search.frame_.get_edgecolor() == matplotlib.colors.to_rgba(seen)
+    assert {t.get_color() for t in search.ax_.texts if t.get_text() == "not tried"} == {seen}
 
 
 def test_without_matplotlib_it_says_what_to_install(monkeypatch):

@@ -13,6 +13,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.testing.compare import compare_images
 from PIL import Image
+from scipy.special import expit
 
 from wbce._scored_rows import ScoredRows
 from wbce.decisions import ThresholdInterval
@@ -119,6 +120,22 @@ def test_a_missing_line_is_another_picture(tmp_path, missing):
     display.figure_.savefig(tmp_path / "less.png", dpi=70)
     found = compare_images(str(tmp_path / "whole.png"), str(tmp_path / "less.png"), TOLERANCE)
     assert found is not None
+
+
+@pytest.mark.parametrize("spread", [1, 2, 4, 6, 9, 14])
+def test_words_of_long_and_short_axes_do_not_lie_on_each_other(spread):
+    log_odds = np.linspace(-spread, spread, 400)
+    positive = (log_odds > 0).astype(int)
+    for display in (CalibrationMapDisplay, ThresholdObjectiveDisplay):
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            matplotlib.use("agg")
+            figure = display.from_predictions(positive, expit(log_odds)).figure_
+            figure.canvas.draw()
+        ticks = figure.axes[0].get_xticklabels()
+        places = [tick.get_window_extent() for tick in ticks]
+        assert len(places) >= 2
+        assert all(a.x1 < b.x0 for a, b in itertools.pairwise(places))
 
 
 @pytest.mark.parametrize("name", DRAWN)

@@ -469,6 +469,49 @@ def test_a_closed_stream_does_not_stop_a_fit(float_rows, monkeypatch):
     assert clf().fit(*float_rows).n_iter_ == 6
 
 
+def test_odd_streams_do_not_stop_a_fit(float_rows, monkeypatch):
+    class OnlyWrites(list):
+        write = list.append
+
+    class Unsure(Terminal):
+        def isatty(self):
+            raise OSError("no such device")
+
+    written, unsure = OnlyWrites(), Unsure()
+    for stream in (written, unsure):
+        look(monkeypatch, stream)
+        assert clf().fit(*float_rows).n_iter_ == 6
+    for said in ("".join(written), unsure.getvalue()):
+        assert re.fullmatch(r"6 of 6 epochs in .*\n", said)
+
+
+def test_ctrl_c_while_the_last_words_are_written_leaves_room_for_later_lines(terminal):
+    line = _line.line_here()
+
+    def interrupted(text):
+        raise KeyboardInterrupt
+
+    line._write = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        line.close("6 of 6 epochs")
+    later = _line.line_here()
+    assert later.is_live
+    later.close()
+
+
+def test_nothing_is_written_beyond_the_terminals_width(terminal, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    line = _line.line_here()
+    line.show({"all": "x" * 50}, [("all",)])
+    monkeypatch.setenv("COLUMNS", "15")  # made narrower meanwhile
+    line.show({"all": "y"}, [("all",)])
+    line.show({"all": "z" * 50}, [("all",)])
+    written = terminal.getvalue()
+    line.close()
+    assert [len(part) for part in written.split("\r") if part] == [19, 14, 14]
+    assert len(terminal.getvalue()[len(written) :].strip("\r")) == 14
+
+
 def test_a_second_fit_at_the_same_time_leaves_the_line_alone(float_rows, terminal):
     done = []
 

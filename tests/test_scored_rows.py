@@ -1,11 +1,19 @@
 """Rows with an estimator's scores and decisions, as displays and reports see them."""
 
+import warnings
+
 import numpy as np
 import pytest
+from scipy import sparse
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    TunedThresholdClassifierCV,
+)
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -113,6 +121,80 @@ def test_other_peoples_classifiers(cancer):
     assert rows.classifier is None
 
 
+@pytest.mark.parametrize("names", [(0, 1), ("bad", "good")])
+def test_thresholds_of_scikit_learn_are_those_of_the_label(cancer, names):
+    X, y = StandardScaler().fit_transform(cancer[0]), np.asarray(names)[cancer[1]]
+    tuned = TunedThresholdClassifierCV(LogisticRegression(), cv=3, store_cv_results=True).fit(X, y)
+    fixed = FixedThresholdClassifier(LogisticRegression(), threshold=0.2).fit(X, y)
+    for classifier, cut in ((tuned, tuned.best_threshold_), (fixed, 0.2)):
+        for k, threshold in ((1, cut), (0, 1 - cut)):
+            rows = ScoredRows.of_estimator(classifier, X, y, label=names[k])
+            assert rows.threshold == pytest.approx(threshold)
+            np.testing.assert_array_equal(rows.proba > rows.threshold, rows.called)
+            np.testing.assert_array_equal(rows.called, classifier.predict(X) == names[k])
+
+
+def test_a_threshold_of_other_scores_is_no_probability(cancer):
+    X, y = StandardScaler().fit_transform(cancer[0]), cancer[1]
+    for classifier in (
+        TunedThresholdClassifierCV(LogisticRegression(), response_method="decision_function"),
+        FixedThresholdClassifier(
+            LogisticRegression(), threshold=0.3, response_method="decision_function"
+        ),
+    ):
+        rows = ScoredRows.of_estimator(classifier.fit(X, y), X, y)
+        assert rows.threshold is None
+        np.testing.assert_array_equal(rows.called, classifier.predict(X) == 1)
+
+
+def test_pipelines_with_samplers_show_rows_as_they_predict_them(cancer):
+    over_sampling = pytest.importorskip("imblearn.over_sampling")
+    from imblearn.pipeline import make_pipeline as with_samplers
+
+    X, y = cancer
+    for steps in (
+        [StandardScaler(), over_sampling.RandomOverSampler(random_state=0)],
+        [over_sampling.RandomOverSampler(random_state=0), "passthrough"],
+    ):
+        pipeline = with_samplers(*steps, small()).fit(X, y)
+        rows = ScoredRows.of_estimator(pipeline, X, y)
+        np.testing.assert_allclose(rows.proba, pipeline.predict_proba(X)[:, 1], rtol=1e-12)
+        assert rows.classifier is pipeline[-1]
+
+
+def test_optunas_search_is_looked_into(cancer):
+    optuna = pytest.importorskip("optuna")
+    integration = pytest.importorskip("optuna_integration")
+    X, y = cancer
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Optuna's own
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        space = {"pos_weight": optuna.distributions.FloatDistribution(1, 2)}
+        classifier = small(threshold=0.3).set_params(class_weight=None)
+        search = integration.OptunaSearchCV(classifier, space, cv=2, n_trials=1).fit(X, y)
+        optuna.logging.set_verbosity(optuna.logging.INFO)
+    rows = ScoredRows.of_estimator(search, X, y)
+    assert rows.classifier is search.best_estimator_
+    assert rows.threshold == 0.3
+
+
+@pytest.mark.parametrize("form", [sparse.coo_matrix, sparse.csc_array, sparse.dok_matrix])
+def test_weightless_rows_of_any_sparse_form_are_left_out(cancer, form):
+    X, y = cancer
+    classifier = LogisticRegression(max_iter=10_000).fit(X, y)
+    weight = (np.arange(len(y)) % 3 > 0).astype(float)
+    rows = ScoredRows.of_estimator(classifier, form(X), y, sample_weight=weight)
+    np.testing.assert_allclose(rows.proba, classifier.predict_proba(X[weight > 0])[:, 1])
+
+
+def test_several_labels_of_others_are_refused(cancer):
+    X, y = cancer
+    labels = np.column_stack([y, 1 - y])
+    classifier = OneVsRestClassifier(LogisticRegression(max_iter=10_000)).fit(X, labels)
+    with pytest.raises(ValueError, match="probabilities of one label to from_predictions"):
+        ScoredRows.of_estimator(classifier, X, labels, label=0)
+
+
 def test_probabilities_that_are_there_already():
     y, proba = np.array([0, 0, 1, 1]), np.array([0.0, 0.4, 0.35, 1.0])
     rows = ScoredRows.of_predictions(y, proba, threshold=0.38)
@@ -150,6 +232,13 @@ def test_rows_of_one_class_or_of_unknown_ones_say_nothing(tuned, cancer):
         ScoredRows.of_estimator(tuned, X[y == 0], y[y == 0])
     with pytest.raises(ValueError, match=r"labels \[7\]"):
         ScoredRows.of_estimator(tuned, X, np.where(y == 0, 7, y))
+
+
+def test_rows_and_labels_that_do_not_fit_are_refused(tuned, cancer):
+    X, y = cancer
+    for rows, labels in ((X, y[:-1]), (X[:-1], y), (X.tolist(), y[:-1])):
+        with pytest.raises(ValueError, match=f"X has {len(rows)} rows and y has {len(labels)}"):
+            ScoredRows.of_estimator(tuned, rows, labels)
 
 
 def test_what_has_no_probabilities_is_refused(cancer):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from scipy.special import expit, logit
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
@@ -28,7 +29,8 @@ class ScoredRows:
     Attributes
     ----------
     proba : ndarray of shape (n_samples,)
-        Probability of the positive class.
+        Probability of the positive class; of our estimator the mapped one, also where it shows
+        another (``calibrate=False``).
     log_odds : ndarray of shape (n_samples,)
         The same as log-odds, finite.
     positive : ndarray of bool, shape (n_samples,)
@@ -141,6 +143,9 @@ class ScoredRows:
         """
         classifier, X = _last_step(estimator, X)
         y = as_labels(y)
+        n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+        if n_rows != len(y):
+            raise ValueError(f"X has {n_rows} rows and y has {len(y)}: pass a label for every row.")
         weight = check_sample_weight(sample_weight, y)
         kept = np.flatnonzero(weight > 0)
         if len(kept) < len(y):
@@ -233,7 +238,7 @@ def _last_step(estimator: Any, X: Any) -> tuple[Any, Any]:
             f"{shortened(estimator)} is no estimator: pass a fitted WeightedKerasClassifier, a "
             "Pipeline that ends in one, or a search over either."
         )
-    if hasattr(estimator, "estimator") and hasattr(estimator, "cv_results_"):
+    if _is_search(estimator):
         if not (getattr(estimator, "refit", True) and hasattr(estimator, "best_estimator_")):
             raise ValueError(
                 f"This {type(estimator).__name__} was run with refit=False and has no fitted "
@@ -242,8 +247,11 @@ def _last_step(estimator: Any, X: Any) -> tuple[Any, Any]:
         return _last_step(estimator.best_estimator_, X)
     if hasattr(estimator, "steps"):
         check_is_fitted(estimator)
-        if X is not None and len(estimator.steps) > 1:
-            X = estimator[:-1].transform(X)
+        for _, step in estimator.steps[:-1]:
+            if X is not None and hasattr(
+                step, "transform"
+            ):  # imbalanced-learn's samplers have none
+                X = step.transform(X)
         return _last_step(estimator.steps[-1][1], X)
     if not hasattr(estimator, "predict_proba"):
         raise TypeError(
@@ -252,6 +260,12 @@ def _last_step(estimator: Any, X: Any) -> tuple[Any, Any]:
         )
     check_is_fitted(estimator)
     return estimator, X
+
+
+def _is_search(estimator: Any) -> bool:
+    """Whether it keeps the best of many; others with ``cv_results_`` keep one ``estimator_``."""
+    results = hasattr(estimator, "best_estimator_") or hasattr(estimator, "cv_results_")
+    return hasattr(estimator, "estimator") and results and not hasattr(estimator, "estimator_")
 
 
 def _of_ours(classifier: WeightedKerasClassifier, X: Any, label: Any) -> dict[str, Any]:
@@ -302,23 +316,41 @@ def _of_ours(classifier: WeightedKerasClassifier, X: Any, label: Any) -> dict[st
 
 
 def _of_any(classifier: Any, X: Any, label: Any) -> dict[str, Any]:
-    proba, classes = classifier.predict_proba(X), classifier.classes_
-    if not (isinstance(proba, np.ndarray) and proba.ndim == 2 and proba.shape[1] == len(classes)):
+    proba, said, classes = classifier.predict_proba(X), classifier.predict(X), classifier.classes_
+    a_class_a_column = np.ndim(proba) == 2 and np.shape(proba)[1] == len(classes)
+    if not a_class_a_column or getattr(said, "ndim", 1) > 1:
         raise ValueError(
             f"{type(classifier).__name__} predicts several labels a row in a form of its own: pass "
             "its probabilities of one label to from_predictions."
         )
     k = len(classes) - 1 if label is None and len(classes) == 2 else _class_number(label, classes)
-    called = classifier.predict(X) == classes[k]
-    cuts_at_half = len(classes) == 2 and np.array_equal(called, proba[:, k] > 0.5)
+    called = np.asarray(said) == classes[k]
     return {
         "proba": proba[:, k],
         "log_odds": _finite_logit(proba[:, k]),
         "called": called,
-        "threshold": getattr(classifier, "best_threshold_", 0.5 if cuts_at_half else None),
+        "threshold": _cut_of_any(classifier, proba[:, k], called) if len(classes) == 2 else None,
         "pos_label": classes.tolist()[k],
         "is_positive": _is_class(classes.tolist()[k], classes),
     }
+
+
+def _cut_of_any(classifier: Any, proba: Float64, called: NDArray[np.bool_]) -> float | None:
+    """The probability at which another's decisions are made, if they are.
+
+    scikit-learn's thresholds may be of the other class, or of ``decision_function``.
+    """
+    if getattr(classifier, "response_method", None) == "decision_function":
+        return None
+    cut = getattr(classifier, "best_threshold_", getattr(classifier, "threshold", None))
+    known: list[float] = [] if cut is None or not is_number(cut) else [float(cut), 1 - float(cut)]
+    for threshold in (*known, 0.5):
+        if any(
+            np.array_equal(called, over(proba, threshold))
+            for over in (np.greater, np.greater_equal)
+        ):
+            return threshold
+    return None
 
 
 def _class_number(label: Any, classes: NDArray[Any]) -> int:
@@ -432,4 +464,6 @@ def _taken(X: Any, kept: NDArray[np.intp]) -> Any:
     """Some rows of a frame, a matrix or a list."""
     if hasattr(X, "iloc"):
         return X.iloc[kept]
+    if issparse(X):
+        return X.tocsr()[kept]  # not every sparse form can be indexed
     return X[kept] if hasattr(X, "shape") else [X[i] for i in kept]

@@ -11,7 +11,7 @@ from wbce._numbers import is_number
 from wbce._reliability import ReliabilityCurve, reliability_curve
 from wbce._scored_rows import ScoredRows
 from wbce.plotting._rows import RowsDisplay
-from wbce.plotting._style import BLUE, GREY, ORANGE, log_odds_axis, new_axes
+from wbce.plotting._style import BLUE, GREY, NEAREST_SHOWN, ORANGE, log_odds_axis, new_axes
 
 _SCALES = ("log_odds", "linear")
 
@@ -21,7 +21,8 @@ class CalibrationMapDisplay(RowsDisplay):
 
     On a scale of log-odds, where 0.1 % and 1 % are as far apart as 99 % and 99.9 %. Below the
     diagonal probabilities are too high, as those of a network that was trained with class weights
-    are until the weights are undone. Bins without a positive lie on the lower edge.
+    are until the weights are undone. Bins without a positive lie on the lower edge, and those
+    nearer to 0 or 1 than one in a million on the edge there.
 
     Parameters
     ----------
@@ -139,7 +140,7 @@ class CalibrationMapDisplay(RowsDisplay):
         base_rate = self.rows.base_rate
         low = min(inner.min(initial=base_rate), base_rate) / 2
         high = (1 + max(inner.max(initial=base_rate), 0.2)) / 2
-        return max(low, 0.1 / len(self.rows.proba)), float(high)
+        return max(float(low), NEAREST_SHOWN), min(float(high), 1 - NEAREST_SHOWN)
 
 
 def _error_bars(
@@ -148,7 +149,7 @@ def _error_bars(
     observed = np.clip(curve.observed, *ends)
     spread = np.abs([observed - np.clip(curve.low, *ends), np.clip(curve.high, *ends) - observed])
     options = {"yerr": spread, "linewidth": 1.2, "elinewidth": 1, "capsize": 2, "markersize": 6}
-    return ax.errorbar(curve.predicted, observed, **(options | style))
+    return ax.errorbar(np.clip(curve.predicted, *ends), observed, **(options | style))
 
 
 def _log_loss(proba: Any, rows: ScoredRows) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from wbce._scored_rows import fitted_classifier
-from wbce.plotting._style import BLUE, GREEN, GREY, ORANGE, stacked_axes
+from wbce.plotting._style import BLUE, GREEN, GREY, ORANGE, ink, stacked_axes
 
 _PANELS = (
     ("Training loss", ("loss", "val_loss")),
@@ -189,7 +189,7 @@ class TrainingHistoryDisplay:
             return
         words = f"kept: epoch {self.best_epoch}"
         self.best_epoch_lines_.append(
-            panel.axvline(self.best_epoch, color="black", linewidth=1, label=words)
+            panel.axvline(self.best_epoch, color=ink(panel), linewidth=1, label=words)
         )
         values = self.history[key]
         if self.best_epoch <= len(values):

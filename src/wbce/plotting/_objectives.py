@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from wbce.decisions import Objective, binary_objective, thinned
 from wbce.losses import check_cost_matrix
 from wbce.plotting._rows import RowsDisplay
-from wbce.plotting._style import LINES, log_odds_axis, mark_threshold, new_axes
+from wbce.plotting._style import LINES, NEAREST_SHOWN, ink, log_odds_axis, mark_threshold, new_axes
 
 _ALL = ("f1", "f2", "mcc", "balanced_accuracy", "youden", "g_mean")
 _WORDS = {
@@ -117,20 +118,21 @@ class ThresholdObjectiveDisplay(RowsDisplay):
         curve = thinned(self.rows.curve, most=_MOST_POINTS)
         self.thresholds = curve.threshold
         self.objectives, self.lines_, self.best_ = {}, {}, {}
-        for objective, style in zip(said, _styles(), strict=False):
+        for objective, style in zip(said, itertools.cycle(_styles()), strict=False):
             values = objective.values(*curve.counts)
-            name = objective.said if isinstance(objective.said, str) else _words(objective.said)
-            self._draw(ax, name, values, style | line)
+            self._draw(ax, self._name_of(objective), values, style | line)
         if costs is not None:
             values = -binary_objective("cost", costs).values(*curve.counts)
             self.cost_ax_ = ax.twinx()
-            style = {"color": "black", "linestyle": (0, (5, 1)), "linewidth": 2} | line
+            style = {"color": ink(ax), "linestyle": (0, (5, 1)), "linewidth": 2} | line
             self._draw(self.cost_ax_, "cost", values, style, best=np.nanargmin)
             self.cost_ax_.set(ylabel="Cost of a row", ylim=(0, None))
         self.threshold_line_, self.interval_ = mark_threshold(ax, self.threshold, self._interval())
         within = (curve.false_positive_rate <= _MOST_CALLED) & (np.arange(len(curve)) > 0)
         shown = curve.threshold[within][:-1] if within.sum() > 2 else curve.threshold[1:-1]
         ends = [*shown] if len(shown) else [0.4, 0.6]
+        if self.threshold is not None and NEAREST_SHOWN <= self.threshold <= 1 - NEAREST_SHOWN:
+            ends.append(self.threshold)
         log_odds_axis(ax, "x", min(ends), max(ends))
         ax.set(xlabel="Threshold", ylabel="Objective", title=self.name)
         self._legend(ax)
@@ -158,6 +160,13 @@ class ThresholdObjectiveDisplay(RowsDisplay):
                 linestyle="none",
                 zorder=5,
             )
+
+    def _name_of(self, objective: Objective) -> str:
+        """As it is known; numbered, where functions share a name."""
+        said = objective.said
+        name = said if isinstance(said, str) else _words(said)
+        same = sum(drawn == name or drawn.startswith(f"{name} (") for drawn in self.lines_)
+        return f"{name} ({same + 1})" if same else name
 
     def _costs(self, cost_matrix: ArrayLike | None) -> Any:
         if cost_matrix is not None:

@@ -142,8 +142,10 @@ class PrecisionRecallThresholdDisplay(RowsDisplay):
         interval, curve = self._interval(), self.rows.curve
         if interval is not None:
             low, high = interval.threshold
-            within = (curve.threshold >= low) & (curve.threshold <= high)
-            if within.sum() > 1:
+            within = np.flatnonzero((curve.threshold >= low) & (curve.threshold <= high))
+            if len(within) > 1:
+                steps = np.linspace(0, len(within) - 1, min(len(within), _MOST_POINTS))
+                within = within[steps.astype(np.intp)]
                 words = f"threshold on redrawn rows ({interval.level:.0%})"
                 (self.interval_,) = ax.plot(
                     curve.recall[within],

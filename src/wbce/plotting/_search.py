@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wbce._numbers import is_number
-from wbce.plotting._style import new_axes, readable_on
+from wbce.plotting._style import ink, new_axes, readable_on
 
 
 class SearchGridDisplay:
@@ -26,18 +26,20 @@ class SearchGridDisplay:
         Their values.
     metric : str
         Name of the score.
+    chosen : tuple of int, optional
+        Row and column of what the search chose, where it did not choose the best mean score.
 
     Attributes
     ----------
-    scores, spread, x, y, x_values, y_values, metric
+    scores, spread, x, y, x_values, y_values, metric, chosen
         As passed.
     best : tuple of int
-        Row and column of the best mean score.
+        Row and column of what the search chose; of the best mean score, where that is not known.
     image_ : matplotlib image
     text_ : ndarray of matplotlib texts, shape (n_y, n_x)
         None where no pair was tried.
     frame_ : matplotlib patch
-        Around the best one.
+        Around `best`.
     ax_, figure_ : matplotlib axes and figure
 
     Examples
@@ -72,14 +74,17 @@ class SearchGridDisplay:
         x_values: list[Any],
         y_values: list[Any],
         metric: str = "score",
+        chosen: tuple[int, int] | None = None,
     ) -> None:
         self.scores, self.spread = scores, spread
         self.x, self.y, self.x_values, self.y_values = x, y, x_values, y_values
-        self.metric = metric
+        self.metric, self.chosen = metric, chosen
 
     @property
     def best(self) -> tuple[int, int]:
-        """Row and column of the best mean score."""
+        """Row and column of what was chosen; of the best mean score, where that is not known."""
+        if self.chosen is not None:
+            return self.chosen
         row, column = np.unravel_index(np.nanargmax(self.scores), self.scores.shape)
         return int(row), int(column)
 
@@ -142,7 +147,8 @@ class SearchGridDisplay:
                 f"{type(search).__name__} has no cv_results_: pass a search, such as "
                 "GridSearchCV, after fit."
             )
-        display = cls._of(results, x, y, metric or _metric_of(search))
+        metric = metric or _metric_of(search)
+        display = cls._of(results, x, y, metric, _chosen_by(search, metric))
         if display.metric == "score" and isinstance(getattr(search, "scoring", None), str):
             display.metric = _words(search.scoring)
         return display.plot(ax=ax, **image)
@@ -160,7 +166,8 @@ class SearchGridDisplay:
     ) -> Self:
         """Draw ``cv_results_``, or a table of the same form.
 
-        Where other parameters were searched too, every pair shows its best score.
+        Where other parameters were searched too, every pair shows its best score; of halving
+        searches that of the last iteration it took part in.
 
         Parameters
         ----------
@@ -182,7 +189,14 @@ class SearchGridDisplay:
         return cls._of(results, x, y, metric).plot(ax=ax, **image)
 
     @classmethod
-    def _of(cls, results: Mapping[str, Any], x: str, y: str | None, metric: str) -> Self:
+    def _of(
+        cls,
+        results: Mapping[str, Any],
+        x: str,
+        y: str | None,
+        metric: str,
+        chosen: Mapping[str, Any] | None = None,
+    ) -> Self:
         mean, std = f"mean_test_{metric}", f"std_test_{metric}"
         if mean not in results:
             known = [key.removeprefix("mean_test_") for key in results if "mean_test_" in key]
@@ -194,7 +208,8 @@ class SearchGridDisplay:
         y_values = _distinct([p.get(y_name) for p in tried]) if y_name else [None]
         scores = np.full((len(y_values), len(x_values)), np.nan)
         spread = np.full(scores.shape, np.nan)
-        for parameters, score, deviation in zip(tried, results[mean], results[std], strict=True):
+        for i in _last_of_each(results):
+            parameters, score, deviation = tried[i], results[mean][i], results[std][i]
             if x_name not in parameters:
                 continue
             place = _place(y_values, parameters.get(y_name)), _place(x_values, parameters[x_name])
@@ -205,7 +220,11 @@ class SearchGridDisplay:
                 "All scores of this search are NaN: every fit, or its scoring, failed. Fit one "
                 "with error_score='raise' to see why."
             )
-        return cls(scores, spread, x, y or "", x_values, y_values, _words(metric))
+        cell: tuple[int, int] | None = None
+        if chosen is not None and x_name in chosen:
+            value = chosen.get(y_name) if y_name else None
+            cell = _place(y_values, value), _place(x_values, chosen[x_name])
+        return cls(scores, spread, x, y or "", x_values, y_values, _words(metric), cell)
 
     def plot(self, ax: Any = None, *, cmap: Any = "cividis", **image: Any) -> Self:
         """Draw.
@@ -233,7 +252,7 @@ class SearchGridDisplay:
         row, column = self.best
         corner = (column - 0.5, row - 0.5)
         self.frame_ = ax.add_patch(
-            Rectangle(corner, 1, 1, fill=False, edgecolor="black", linewidth=3, clip_on=False)
+            Rectangle(corner, 1, 1, fill=False, edgecolor=ink(ax), linewidth=3, clip_on=False)
         )
         ax.set_xticks(range(n_x), labels=[_value(v) for v in self.x_values])
         ax.set_yticks(range(n_y), labels=[_value(v) for v in self.y_values] if self.y else [""])
@@ -243,7 +262,7 @@ class SearchGridDisplay:
     def _cell(self, ax: Any, i: int, j: int) -> Any:
         score = self.scores[i, j]
         if np.isnan(score):
-            ax.text(j, i, "not tried", ha="center", va="center", color="black", fontsize="small")
+            ax.text(j, i, "not tried", ha="center", va="center", color=ink(ax), fontsize="small")
             return None
         color = readable_on(self.image_.cmap(self.image_.norm(score)))
         weight = "bold" if (i, j) == self.best else "normal"
@@ -261,6 +280,22 @@ def _metric_of(search: Any) -> str:
             )
         return search.refit
     return "score"
+
+
+def _chosen_by(search: Any, metric: str) -> Mapping[str, Any] | None:
+    """What a search chose, if it did so by this score or by a function of its user's."""
+    if not hasattr(search, "best_index_"):
+        return None
+    by_this = metric in ("score", search.refit) or callable(search.refit)
+    return search.cv_results_["params"][search.best_index_] if by_this else None
+
+
+def _last_of_each(results: Mapping[str, Any]) -> list[int]:
+    """Which results to show: all, but of a halving search those with the most resources."""
+    if "iter" not in results:
+        return list(range(len(results["params"])))
+    in_order = np.argsort(results["iter"], kind="stable").tolist()
+    return sorted({repr(results["params"][i]): i for i in in_order}.values())
 
 
 def _words(metric: str) -> str:

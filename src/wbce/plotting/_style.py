@@ -23,7 +23,9 @@ LINES: tuple[dict[str, Any], ...] = (
 )
 
 _TICKS = (1e-6, 1e-5, 1e-4, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999)
+_MOST_TICKS = 6
 _NEAREST = 1e-9  # to 0 and 1, on an axis of log-odds
+NEAREST_SHOWN = 1e-6  # to 0 and 1: what lies beyond makes no axis longer
 
 
 def new_axes(ax: Any, **figure: Any) -> Any:
@@ -76,13 +78,19 @@ def log_odds_axis(ax: Any, axis: str, low: float, high: float) -> None:
         low, high = low / 2, (1 + high) / 2
     getattr(ax, f"set_{axis}scale")("function", functions=(_squeezed_logit, expit))
     getattr(ax, f"set_{axis}lim")(low, high)
-    shown = [tick for tick in _TICKS if low <= tick <= high]
+    every = (_TICKS[::step] for step in (1, 2, 3))  # words of all would lie on each other
+    several = [[tick for tick in ticks if low <= tick <= high] for ticks in every]
+    shown = next((ticks for ticks in several if len(ticks) <= _MOST_TICKS), several[-1])
     if len(shown) < 2:
         shown = expit(np.linspace(logit(low), logit(high), 5)[1:-1]).tolist()
     ticks = getattr(ax, f"{axis}axis")
     ticks.set_major_locator(_fixed(shown))
-    ticks.set_major_formatter(lambda value, _: percent(value))
+    ticks.set_major_formatter(_percent_of_tick)
     ticks.set_minor_locator(_fixed([]))
+
+
+def _percent_of_tick(share: float, _place: int | None = None) -> str:
+    return percent(share)  # a function by name, so that a figure can be pickled
 
 
 def percent(share: float) -> str:
@@ -112,18 +120,34 @@ def readable_on(background: Any) -> str:
     return "black" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "white"
 
 
+def ink(ax: Any) -> str:
+    """Black or white, whichever can be seen on the background of axes."""
+    from matplotlib.colors import to_rgba
+
+    *_, opacity = background = to_rgba(ax.get_facecolor())
+    return readable_on(background if opacity else to_rgba(ax.get_figure().get_facecolor()))
+
+
 def mark_threshold(ax: Any, threshold: float | None, interval: Any) -> tuple[Any, Any]:
     """Draw a threshold, and where it would be on redrawn rows, across an axis of thresholds.
+
+    Parameters
+    ----------
+    ax : matplotlib axes
+    threshold : float or None
+    interval : ThresholdInterval or None
+        With numbers.
 
     Returns
     -------
     line, band : matplotlib artists, or None
     """
     line = band = None
-    if interval is not None and np.isfinite(interval.threshold).all():
+    if interval is not None:
         low, high = interval.threshold
         words = f"threshold on redrawn rows ({interval.level:.0%})"
         band = ax.axvspan(low, high, color=GREY, alpha=0.18, linewidth=0, label=words)
     if threshold is not None:
-        line = ax.axvline(threshold, color="black", linewidth=1, label=f"threshold {threshold:.3g}")
+        words = f"threshold {threshold:.3g}"
+        line = ax.axvline(threshold, color=ink(ax), linewidth=1, label=words)
     return line, band

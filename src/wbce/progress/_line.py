@@ -68,7 +68,8 @@ class LogLine(Line):
     def _write(self, text: str) -> None:
         try:
             self._stream.write(text)
-            self._stream.flush()
+            if hasattr(self._stream, "flush"):  # many a stand-in for standard error only writes
+                self._stream.flush()
         except (OSError, ValueError):  # a closed pipe or file is no reason for a fit to fail
             self._stream = _Nowhere()
 
@@ -103,9 +104,11 @@ class LiveLine(LogLine):
             if not self._is_open:
                 return
             self._is_open = False
-            self._finish(last)
-        if _live.get(os.getpid()) is self:
-            _live.pop(os.getpid(), None)
+            try:
+                self._finish(last)
+            finally:  # a Ctrl-C here must not leave all later lines dark
+                if _live.get(os.getpid()) is self:
+                    _live.pop(os.getpid(), None)
 
     def _width(self) -> int:
         raise NotImplementedError
@@ -139,13 +142,14 @@ class TerminalLine(LiveLine):
         return (width or shutil.get_terminal_size().columns) - 1
 
     def _rewrite(self, text: str) -> None:
-        self._write(f"\r{text:<{self.n_shown}}\r")
+        self._write(f"\r{text:<{min(self.n_shown, self._width())}}\r")
         self.n_shown = len(text)
 
     def _finish(self, last: str) -> None:
         if last or self.n_shown:
             end = "\n" if last else "\r"
-            self._write(f"\r{last:<{self.n_shown + 2}}{end}")  # 2, as Ctrl-C shows as ^C
+            covered = min(self.n_shown + 2, self._width())  # 2, as Ctrl-C shows as ^C
+            self._write(f"\r{last:<{covered}}{end}")
 
 
 class NotebookLine(LiveLine):
@@ -199,5 +203,9 @@ def line_here() -> Line:
     elif is_terminal(sys.stderr):
         line = TerminalLine(sys.stderr)
     else:
-        return Line() if sys.stderr is None else LogLine(sys.stderr)
-    return line if _live.setdefault(os.getpid(), line) is line else LogLine(sys.stderr)
+        return _log()
+    return line if _live.setdefault(os.getpid(), line) is line else _log()
+
+
+def _log() -> Line:
+    return Line() if sys.stderr is None else LogLine(sys.stderr)

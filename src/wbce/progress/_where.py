@@ -63,7 +63,7 @@ def is_terminal(stream: Any) -> bool:
     """Whether a line on a stream can be written anew."""
     try:
         return bool(stream.isatty()) and os.environ.get("TERM") != "dumb"
-    except (AttributeError, ValueError):  # None, or closed
+    except (AttributeError, OSError, ValueError):  # None, or closed
         return False
 
 
