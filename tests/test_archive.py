@@ -66,8 +66,8 @@ def test_permissions_and_links_stay(path, tmp_path):
     assert path.stat().st_mode & 0o777 == 0o640
 
 
-def test_a_folder_that_is_missing_is_the_systems_error(tmp_path):
-    with pytest.raises(FileNotFoundError):
+def test_a_folder_that_is_missing_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"There is no folder '.*none' for the file 'file'"):
         write_archive(tmp_path / "none" / "file", {}, [])
     with pytest.raises(FileNotFoundError):
         read_archive(tmp_path / "none")

@@ -30,7 +30,8 @@ def test_the_demonstration(tmp_path):
     out = run("demo", "--save", str(tmp_path / "pipeline.joblib"))
     assert out.returncode == 0
     assert out.stderr == ""  # none of TensorFlow's messages
-    for part in ("1 in 20", "at 0.5", "at the tuned", "average precision", "ROC AUC", "log loss"):
+    parts = "1 in 20", "at 0.5", "at the tuned", "average precision", "ROC AUC", "log loss"
+    for part in (*parts, "wbce fit data.csv"):
         assert part in out.stdout
     assert "the same, bit for bit" in out.stdout
     assert (tmp_path / "pipeline.joblib").stat().st_size > 10_000
@@ -62,7 +63,11 @@ def test_wrong_usage_is_an_error(arguments, capsys):
     assert "usage: wbce" in capsys.readouterr().err
 
 
-def test_importing_is_quiet_and_keeps_the_environment():
+@pytest.mark.parametrize("level", [None, "3"])
+def test_importing_is_quiet_and_keeps_the_environment(level, monkeypatch):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    if level is not None:
+        monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", level)
     script = (
         "import os\n"
         "before = dict(os.environ)\n"

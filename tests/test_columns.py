@@ -1,6 +1,7 @@
 """Frames with categories and missing values, as users of CatBoost and HistGradientBoosting have."""
 
 import pickle
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -80,7 +81,7 @@ def test_unknown_and_missing_categories_are_nan():
 
 
 def test_the_rarest_of_very_many_categories_are_one():
-    names = [f"c{i}" for i in range(1000) for _ in range(1 + (i < MAX_CATEGORIES - 1))]
+    names = [f"c{i}" for i in range(1000) for _ in range(3 + (i < MAX_CATEGORIES - 1))]
     columns = FrameColumns(pd.DataFrame({"c": names}))
     assert columns.n_categories == [MAX_CATEGORIES]
     numbers = columns.numbers(pd.DataFrame({"c": ["c3", "c998", "c999", "new"]})).to_numpy()
@@ -197,6 +198,47 @@ def test_dates_say_what_to_do(dates):
     for table in (pandas_frame(), pandas_frame()[["number"]]):
         with pytest.raises(ValueError, match=r"Column 'when'.*such as days since a day"):
             clf().fit(table.assign(when=dates), Y)
+
+
+def test_what_is_said_of_dates_makes_numbers_of_them():
+    dates = pd.date_range("2020-01-03", periods=N)
+    for X in (pd.DataFrame({"when": dates}), pd.DataFrame({"when": list(dates.date)})):
+        with pytest.raises(ValueError, match="into numbers first") as refused:
+            clf().fit(X, Y)
+        days = re.search(r"days are (.*?\.dt\.days)", str(refused.value)).group(1)
+        assert eval(days, {"pandas": pd, "X": X}).tolist() == list(range(2, N + 2))
+
+
+def test_other_columns_are_named():
+    fitted = clf(epochs=1).fit(pandas_frame(), Y)
+    with pytest.raises(ValueError, match=r"Missing: \['kind'\]. Pass all"):
+        fitted.predict(pandas_frame().drop(columns="kind"))
+    with pytest.raises(
+        ValueError, match=r"Missing: \['kind'\]; not known from the fit: \['sort'\]"
+    ):
+        fitted.predict(pandas_frame().rename(columns={"kind": "sort"}))
+    with pytest.raises(ValueError, match=r"Not known from the fit: \['sort'\]. Pass X\[list"):
+        fitted.predict(pandas_frame().assign(sort=1.0))
+
+
+def test_columns_that_name_rows_are_said():
+    n = 600
+    rows = np.arange(n)
+    X = pd.DataFrame(
+        {
+            "number": rows % 7,
+            "customer": [f"C{i}" for i in rows],
+            "day": [f"day {i // 2}" for i in rows],
+            "shop": [f"shop {i % 200}" for i in rows],  # 200 are told apart
+        }
+    )
+    y = (rows % 7 == 0).astype(int)
+    match = r"'customer' \(600 different values in 600 rows\), 'day' \(300 .* 600 rows\)\. Taken"
+    with pytest.warns(CategoryWarning, match=match) as said:
+        fitted = clf(epochs=1).fit(X, y)
+    assert said[0].filename == __file__
+    with pytest.warns(CategoryWarning, match="None of these values is a category of the fit"):
+        fitted.predict(X.assign(shop="Shop 1"))  # the one does not silence the other
 
 
 def test_decimals_are_numbers():

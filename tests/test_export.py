@@ -498,6 +498,15 @@ def test_a_pipeline_of_columns_takes_them_by_name(dtype):
     assert set(label) <= {"yes", "no"}
 
 
+def test_a_step_that_skl2onnx_cannot_convert_is_said(cancer):
+    X, y = cancer
+    X = np.where(np.arange(len(X))[:, None] % 9 == 0, np.nan, X)
+    impute = SimpleImputer(add_indicator=True)
+    pipeline = make_pipeline(impute, StandardScaler(), clf(epochs=1)).fit(X, y)
+    with pytest.raises(ValueError, match=r"cannot convert a step.*add_indicator.*exported alone"):
+        to_onnx(pipeline, X)
+
+
 def test_a_pipeline_on_polars_frames():
     frame, y = frame_with_categories()
     frame = frame[["amount", "kind"]].fillna({"kind": "none"})

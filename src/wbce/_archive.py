@@ -58,8 +58,18 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     file object
         Of a new file in the same folder, which takes the place of the old one at the end. After
         an error, such as a full disk, it is removed.
+
+    Raises
+    ------
+    FileNotFoundError
+        If its folder is not there.
     """
     path = Path(os.path.realpath(path))  # where a link points to, and not the link
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"There is no folder {str(path.parent)!r} for the file {path.name!r}. Make it first, "
+            "or pass another path."
+        )
     new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     try:
         with open(new, "xb") as file:

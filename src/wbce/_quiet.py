@@ -27,12 +27,14 @@ def quiet_start() -> Iterator[None]:
     """Hold back TensorFlow's notes while it is imported; whatever is not such a note is passed on.
 
     ``TF_CPP_MIN_LOG_LEVEL`` is 2 (errors only) meanwhile, and taken back after. Where the user
-    has set it, that wish holds and nothing is filtered.
+    has set it, that wish holds: of 0 and 1 nothing is filtered, and 2 and 3 are for quiet, which
+    TensorFlow alone does not give, as it logs before it reads them.
     """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ or "tensorflow" in sys.modules:
+    wish = os.environ.get("TF_CPP_MIN_LOG_LEVEL")
+    if wish not in (None, "2", "3") or "tensorflow" in sys.modules:
         yield
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         saved = os.dup(2)
     except OSError:  # a process without a standard error
@@ -45,7 +47,8 @@ def quiet_start() -> Iterator[None]:
         finally:
             os.dup2(saved, 2)
             os.close(saved)
-            os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
+            if wish is None:
+                os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
             held.seek(0)
             for line in held:
                 if not _NOISE.match(line):

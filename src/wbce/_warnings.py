@@ -64,7 +64,10 @@ class CalibrationWarning(UserWarning):
 
 
 class CategoryWarning(UserWarning):
-    """A column has no category of those of the fit: its type or its spelling has changed.
+    """A column's categories are of no use.
+
+    In the fit: nearly every row has its own, as in IDs, dates in words and free text. Later: none
+    is one of the fit, as its type or its spelling has changed.
 
     Examples
     --------
@@ -80,21 +83,21 @@ class CategoryWarning(UserWarning):
     """
 
 
-_shown: set[type[Warning]] = set()
+_shown: set[tuple[type[Warning], str]] = set()
 
 
-def warn_once(message: str, category: type[Warning]) -> None:
-    """Warn, the first time in this process that a warning of ``category`` comes up.
+def warn_once(message: str, category: type[Warning], about: str = "") -> None:
+    """Warn, the first time in this process that ``category`` comes up (``about`` one matter).
 
     The line it is said of is the first outside this package.
     """
-    if category not in _shown:
+    if (category, about) not in _shown:
         frame: FrameType | None = sys._getframe()
         level = 1
         while frame is not None and frame.f_globals.get("__name__", "").startswith("wbce."):
             frame, level = frame.f_back, level + 1
         warnings.warn(message, category, stacklevel=level)
-        _shown.add(category)
+        _shown.add((category, about))
 
 
 def warn_of_accuracy(y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> None:

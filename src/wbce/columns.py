@@ -18,6 +18,7 @@ MAX_CATEGORIES = 256
 """The last of so many categories of a column is all rarer ones together."""
 
 _MOST_VALUES = 2**20
+_ROWS_A_CATEGORY = 3  # on average; with fewer, a column of very many names rows
 _ENOUGH_TO_TELL = 10  # values, none of them a category of the fit, to say that something is wrong
 
 _CATEGORICAL = (
@@ -109,7 +110,8 @@ class CategoryCounts:
 class FrameColumns:
     """Which columns of a frame are categories, and their numbers.
 
-    Of one frame, or of the counts of several.
+    Of one frame, or of the counts of several. A column of which nearly every row has a value of
+    its own is a ``CategoryWarning``.
 
     Columns of type category, string or boolean, and of objects that are not all numbers, are
     categories. A missing value, and a category that was not there at the fit, become NaN;
@@ -138,6 +140,7 @@ class FrameColumns:
         }
         self.categorical = list(self._codes)
         self.n_categories = [_n_of(self._codes.get(name, {})) for name in self.names]
+        _warn_of_names_of_rows(counts)
 
     @classmethod
     def from_stored_state(cls, state: dict[str, Any]) -> FrameColumns:
@@ -174,10 +177,7 @@ class FrameColumns:
         """
         names = list(X.columns)
         if names != self.names:
-            raise ValueError(
-                "The feature names should match those that were passed during fit, in the same "
-                f"order: {self.names}. Got {names}."
-            )
+            raise ValueError(_other_names(names, self.names))
         columns, strange = [], {}
         for i, name in enumerate(names):
             column, known = _column(X, i), self._codes.get(name)
@@ -253,6 +253,24 @@ def _is_polars(X: Any) -> bool:
     return type(X).__module__.startswith("polars")
 
 
+def _warn_of_names_of_rows(counts: CategoryCounts) -> None:
+    """Say which columns tell rows apart and not kinds of rows: IDs, dates in words, free text."""
+    found = [
+        f"{name!r} ({len(of)} different values in {sum(of.values())} rows)"
+        for name, of in counts.of.items()
+        if len(of) > MAX_CATEGORIES and sum(of.values()) < _ROWS_A_CATEGORY * len(of)
+    ]
+    if found:
+        warn_once(
+            f"Of X these columns look like IDs, dates or free text: {', '.join(found)}. Taken as "
+            f"categories, all but the {MAX_CATEGORIES - 1} most frequent values count as one. Drop "
+            "such a column, or make numbers or fewer categories of it; dates can be days since a "
+            "day.",
+            CategoryWarning,
+            about="the fit",
+        )
+
+
 def _column(X: Any, i: int) -> Any:
     return X[:, i] if _is_polars(X) else X.iloc[:, i]
 
@@ -305,5 +323,20 @@ def _refuse_dates(kind: str, name: Any) -> None:
     if kind.startswith(_TEMPORAL):
         raise ValueError(
             f"Column {name!r} of X has the type {kind}, which is not a number. Turn dates and "
-            "durations into numbers first, such as days since a day."
+            "durations into numbers first, such as days since a day, or drop the column. With "
+            f'pandas, days are (pandas.to_datetime(X[{name!r}]) - pandas.Timestamp("2020-01-01"))'
+            f".dt.days, and those of durations X[{name!r}].dt.days."
         )
+
+
+def _other_names(names: list[Any], of_fit: list[Any]) -> str:
+    """What to say of columns that are not those of the fit."""
+    said = "The feature names should match those that were passed during fit"
+    missing = [name for name in of_fit if name not in names]
+    unknown = [name for name in names if name not in of_fit]
+    if missing:
+        also = f"; not known from the fit: {unknown}" if unknown else ""
+        return f"{said}. Missing: {missing}{also}. Pass all columns of the fit."
+    if unknown:
+        return f"{said}. Not known from the fit: {unknown}. Pass X[list(clf.feature_names_in_)]."
+    return f"{said}, in the same order: {of_fit}. Got {names}. Pass X[list(clf.feature_names_in_)]."

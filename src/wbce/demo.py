@@ -129,4 +129,6 @@ def _save_and_load(pipeline: Pipeline, X: NDArray[np.float64], save: str | None)
         )
         if save:
             print(f"The Pipeline is in {save}.")
+    print('\nNext, a file of your own, after pip install "wbce[cli]":')
+    print("  wbce fit data.csv --target COLUMN --out model.wbce")
     return 0 if same else 1

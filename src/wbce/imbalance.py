@@ -50,7 +50,8 @@ def print_imbalance(
     <BLANKLINE>
     Weights have the mean one over the rows, and train the network only: probabilities stay those
     of the population. Rule of thumb: up to 1:100 try half the ratio to the whole, pos_weight 10 to
-    19, or loss='focal'. Then let a search over pos_weight decide, scored by average precision.
+    19, or loss='focal'. Many tables need none: let a search over pos_weight, 1 among them, decide,
+    scored by average precision.
     """
     y = as_labels(y)
     if not len(y):
@@ -163,7 +164,7 @@ def _advice(ratio: float) -> list[str]:
         )
     words = (
         "Weights have the mean one over the rows, and train the network only: probabilities stay "
-        f"those of the population. Rule of thumb: {rule}. Then let a search over pos_weight "
-        "decide, scored by average precision."
+        f"those of the population. Rule of thumb: {rule}. Many tables need none: let a search over "
+        "pos_weight, 1 among them, decide, scored by average precision."
     )
     return textwrap.wrap(words, 95)

@@ -114,7 +114,17 @@ def _pipeline(pipeline: Pipeline, X: Any, target_opset: int) -> Any:
     with _installed():
         from wbce.export._graph import check_opset
         from wbce.export._skl2onnx import pipeline_model
-    model = pipeline_model(pipeline, X, check_opset(target_opset))
+    opset = check_opset(target_opset)
+    try:
+        model = pipeline_model(pipeline, X, opset)
+    except RuntimeError as error:  # all that skl2onnx raises of a step, in its own terms
+        raise ValueError(
+            f"skl2onnx cannot convert a step of this Pipeline: {error} It has no form for some of "
+            "scikit-learn's steps and options, such as SimpleImputer's add_indicator, nor for "
+            "whole numbers beside others in one step: make them all floats before the fit. The "
+            "built-in networks need no imputer, encoder or scaler: without them the classifier "
+            "is exported alone."
+        ) from error
     _check_with_rows(model, pipeline, X)
     return model
 
