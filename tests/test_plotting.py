@@ -379,6 +379,21 @@ def test_two_scores_have_a_frame_each(cancer):
     assert other.best == (0, 0)
 
 
+def test_differences_within_the_spread_have_nearly_the_same_colour():
+    results = {
+        "params": [{"pos_weight": w} for w in (1, 2, 3)],
+        "mean_test_score": np.array([0.851, 0.853, 0.855]),
+        "std_test_score": np.array([0.05, 0.06, 0.07]),
+    }
+    small = SearchGridDisplay.from_results(results, y=None)
+    assert small.image_.get_clim() == pytest.approx((0.853 - 0.06, 0.853 + 0.06))
+    results["std_test_score"] = results["std_test_score"] / 100
+    large = SearchGridDisplay.from_results(results, y=None)
+    assert large.image_.get_clim() == pytest.approx((0.851, 0.855))
+    said = SearchGridDisplay.from_results(results, y=None, vmin=0, vmax=1)
+    assert said.image_.get_clim() == (0, 1)
+
+
 def test_one_parameter_is_one_row(search):
     display = SearchGridDisplay.from_estimator(search, y=None)
     best = [

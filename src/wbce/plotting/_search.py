@@ -16,6 +16,9 @@ from wbce.plotting._style import ink, new_axes, readable_on
 class SearchGridDisplay:
     """Mean test score of a search for every pair of two parameters' values.
 
+    The colours span two standard deviations over the splits, or more: pairs that differ by less
+    than chance have nearly the same.
+
     Parameters
     ----------
     scores, spread : ndarray of shape (n_y, n_x)
@@ -246,7 +249,9 @@ class SearchGridDisplay:
         n_y, n_x = self.scores.shape
         self.ax_ = ax = new_axes(ax, figsize=(2.2 + 1.05 * n_x, 1.7 + 0.75 * n_y))
         self.figure_ = ax.figure
-        options = {"cmap": cmap, "origin": "lower", "aspect": "auto"} | image
+        low, high = self._range()
+        options = {"cmap": cmap, "origin": "lower", "aspect": "auto", "vmin": low, "vmax": high}
+        options |= image
         self.image_ = ax.imshow(self.scores, **options)
         self.text_ = np.array([[self._cell(ax, i, j) for j in range(n_x)] for i in range(n_y)])
         row, column = self.best
@@ -258,6 +263,13 @@ class SearchGridDisplay:
         ax.set_yticks(range(n_y), labels=[_value(v) for v in self.y_values] if self.y else [""])
         ax.set(xlabel=self.x, ylabel=self.y, title=f"Mean {self.metric} ± standard deviation")
         return self
+
+    def _range(self) -> tuple[float, float]:
+        """What colours span: all scores, and no less than differences that splits alone make."""
+        low, high = float(np.nanmin(self.scores)), float(np.nanmax(self.scores))
+        spread = self.spread[np.isfinite(self.spread)]
+        missing = 2 * float(np.median(spread)) - (high - low) if len(spread) else 0.0
+        return low - max(0.0, missing) / 2, high + max(0.0, missing) / 2
 
     def _cell(self, ax: Any, i: int, j: int) -> Any:
         score = self.scores[i, j]
