@@ -9,6 +9,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from wbce.cli._errors import CommandError
+from wbce.cli._in_options import in_options
 from wbce.cli._parser import make_parser
 from wbce.cli._quiet_warnings import one_line_each
 
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, MemoryError) as error:  # the estimator's, in full words
         if options.debug:
             raise
-        return _failed(options, str(error) or type(error).__name__, 1)
+        return _failed(options, in_options(str(error)) or type(error).__name__, 1)
     except Exception as error:  # a fault of ours; still no traceback for who cannot use it
         if options.debug:
             raise

@@ -92,17 +92,19 @@ def number_or_nan(texts: Any, decimal: str) -> Any:
     """Numbers of texts; NaN for what is none."""
     import pandas as pd
 
-    if decimal != ".":
-        texts = texts.astype(object).str.replace(decimal, ".", regex=False)
+    if decimal != ".":  # a point is then no decimal, but may group thousands
+        texts = texts.astype(object).str.replace(".", "?", regex=False)
+        texts = texts.str.replace(decimal, ".", regex=False)
     return pd.to_numeric(texts, errors="coerce").astype("float64")
 
 
-def looks_like_decimal_comma(values: Any) -> bool:
-    """Whether most texts of a column are numbers with a comma before the decimals."""
+def looks_like_decimals(values: Any, decimal: str) -> bool:
+    """Whether most texts of a column are numbers with this character before the decimals."""
     if not is_text(values):
         return False
     known = values.dropna().astype(str).str.strip()
-    return len(known) > 0 and known.str.fullmatch(r"-?\d+,\d+").mean() > 0.5
+    number = rf"-?\d+{re.escape(decimal)}\d+"
+    return len(known) > 0 and bool(known.str.fullmatch(number).mean() > 0.5)
 
 
 def _all_numbers(texts: list[str], decimal: str) -> bool:

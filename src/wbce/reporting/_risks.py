@@ -6,6 +6,7 @@ a sound classifier on enough rows has none.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,7 +31,7 @@ _SHIFT = 1.5
 _WIDE = 3.0
 """Ratio of odds between the ends of a threshold's interval."""
 _COSTLY = 0.1
-"""Share of F1 lost between the best and the worst cut of that interval."""
+"""Share of the figure lost between the best and the worst cut of that interval."""
 _WORTH_IT = 0.75
 """Share of the best F1 here, which is a little too good itself, that a cut at 0.5 should have."""
 _MANY_COPIES = 0.1
@@ -98,18 +99,31 @@ def answers_only_one_way(
 
 
 def no_better_than_base_rate(
-    roc_auc_low: float | None,
+    roc_auc: tuple[float | None, float | None],
     log_loss: float,
     log_loss_of_base_rate: float,
     ours: bool = True,
 ) -> Risk | None:
-    """Scores that do not rank, or probabilities that are worse than the base rate for all."""
-    if roc_auc_low is not None and roc_auc_low <= 0.5:
+    """Scores that do not rank, or probabilities that are worse than the base rate for all.
+
+    `roc_auc` is the interval.
+    """
+    low, high = roc_auc
+    if high is not None and high < 0.5:
+        return Risk(
+            "worse_than_chance",
+            "serious",
+            "The scores order the rows the wrong way round: the interval of ROC AUC ends at "
+            f"{words.number(high)}, and 0.5 is chance.",
+            "Look for labels that were swapped, between the fit and here or before it, and for "
+            "rows and labels in different orders.",
+        )
+    if low is not None and low <= 0.5:
         return Risk(
             "no_better_than_base_rate",
             "serious",
             "The scores may order the rows no better than chance: the interval of ROC AUC "
-            f"begins at {words.number(roc_auc_low)}, and 0.5 is chance.",
+            f"begins at {words.number(low)}, and 0.5 is chance.",
             "Judge on more rows. If it stays so, these columns do not tell the classes apart: "
             "bring others before tuning anything.",
         )
@@ -247,8 +261,8 @@ def untrue_spread(
 ) -> Risk | None:
     """Probabilities that are too far from the base rate, or not far enough."""
     low, high = interval
-    if slope is None or low is None or high is None:
-        return None
+    if slope is None or low is None or high is None or slope <= 0:
+        return None  # scores that do not rank are a risk of their own
     who = "network" if ours else "classifier"
     told = (
         f"the calibration slope is {words.number(slope)} (90 % interval {words.number(low)} to "
@@ -280,25 +294,29 @@ def untrue_spread(
 
 
 def noisy_threshold(
-    interval: tuple[float, float] | None, f1_between: tuple[float, float] | None
+    interval: tuple[float, float] | None,
+    between: tuple[float, float] | None,
+    figure: str = "F1",
 ) -> Risk | None:
     """A tuned threshold that could as well be another, where that makes a difference.
 
-    `interval` are the ends as probabilities, `f1_between` the least and the largest F1 on these
-    rows between them. A wide interval over which F1 hardly changes is no risk.
+    `interval` are the ends as probabilities, `between` the least and the largest value on these
+    rows between them of the `figure` it was tuned for. A wide interval over which that hardly
+    changes is no risk.
     """
-    if interval is None or f1_between is None or not 0 < interval[0] <= interval[1] < 1:
+    if interval is None or between is None:
         return None
-    least, most = f1_between
-    if _odds_ratio(interval[1], interval[0]) < _WIDE or least > (1 - _COSTLY) * most:
+    ends = [float(logit(end)) for end in interval]
+    (least, most), (low, high) = between, map(words.probability, ends)
+    lost = most - least
+    if not ends[1] - ends[0] >= math.log(_WIDE) or lost < _COSTLY * max(-least, most):
         return None
-    low, high = (words.probability(float(logit(end))) for end in interval)
     return Risk(
         "noisy_threshold",
         "caution",
         f"The tuned threshold is mostly noise: on other rows it would have been anything from "
-        f"{low} to {high}, and F1 here is between {words.number(least)} and {words.number(most)} "
-        "at cuts in between.",
+        f"{low} to {high}, and {figure} here is between {words.number(least)} and "
+        f"{words.number(most)} at cuts in between.",
         "Choose it on more rows (threshold_cv=5, or tune_threshold on all that you have), or name "
         "the costs (cost_matrix), which need no tuning.",
     )

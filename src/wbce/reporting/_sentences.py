@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import logit
 
 from wbce.reporting import _words as words
 from wbce.reporting._calibration import Calibration
@@ -47,6 +48,8 @@ UNSEEN = (
     "threshold or anything else. No report can tell whether they are."
 )
 
+ROWS_FROM_ZERO = "Rows are numbered from 0."
+
 
 def headline(found: Findings) -> str:
     """What the classifier does on these rows, in a sentence or two."""
@@ -75,6 +78,14 @@ def headline(found: Findings) -> str:
     )
 
 
+def chosen_log_odds(found: Findings) -> float:
+    """Where it decides: the threshold itself, also where no cut of the page is as far out."""
+    if found.rows.threshold is None:
+        assert found.cuts.chosen is not None
+        return float(found.cuts.log_odds[found.cuts.chosen])
+    return float(logit(found.rows.threshold))
+
+
 def of_threshold(found: Findings) -> str:
     """Where the classifier decides, and what that means."""
     chosen = found.cuts.chosen
@@ -83,7 +94,7 @@ def of_threshold(found: Findings) -> str:
             "The classifier's decisions are no cut of this probability, as it weighs several "
             "classes against each other; the slider shows what a cut would give."
         )
-    cut = float(found.cuts.log_odds[chosen])
+    cut = chosen_log_odds(found)
     if found.rows.threshold is None:
         return (
             "On these rows the classifier's decisions are those of a cut at a probability of about "
@@ -128,9 +139,22 @@ def of_calibration(calibration: Calibration) -> str:
 
 def of_no_risk(found: Findings) -> str:
     """What to say where no risk was found."""
+    seen = "None was found among those that can be seen in these rows: enough positives, true"
+    if not found.n_columns:
+        return f"{seen} probabilities."
+    return f"{seen} probabilities, no column that knows the label."
+
+
+def of_columns(found: Findings) -> str:
+    """Which columns were not looked at; empty where all were."""
+    if not found.n_columns:
+        return "Columns were not looked at: what was passed as X is no table."
+    if not found.n_columns_left_out:
+        return ""
     return (
-        "None was found among those that can be seen in these rows: enough positives, true "
-        "probabilities, no column that knows the label."
+        f"Only the first {words.count(found.n_columns)} columns were looked at; what the other "
+        f"{words.count(found.n_columns_left_out)} know of the label, and whether rows are copies, "
+        "is not known."
     )
 
 
