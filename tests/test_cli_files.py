@@ -48,7 +48,7 @@ def test_csv_is_texts_as_they_are(tmp_path, content, options):
 
 def test_points_are_no_decimals_where_commas_are(tmp_path):
     """1.234 is a thousand there, and must not become one and a quarter."""
-    rows = "".join(f"1.{i:03d};{i % 2}\n" for i in range(20))
+    rows = "".join(f"1.{i:03d};{i % 2}\n" for i in range(40))
     path = written(tmp_path, "amount;fraud\n" + rows)
     out = tmp_path / "m.wbce"
     done = run("fit", path, "--target", "fraud", "--out", out, "--decimal", ",")

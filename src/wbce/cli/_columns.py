@@ -254,6 +254,11 @@ def _meant_otherwise(values: Any, column: Column, decimal: str) -> str:
             f"column {column.name!r} has numbers such as {texts.iloc[0]!r}: pass --decimal "
             f"{other}{thousands}"
         )
+    if _kinds.looks_like_amounts(texts):
+        return (
+            f"column {column.name!r} has numbers with a sign, such as {texts.iloc[0]!r}: write "
+            "them without it, if they are amounts or shares"
+        )
     for kind, found in (
         ("numbers", _kinds.number_or_nan(texts, decimal)),
         ("dates", parse_dates(texts.where(texts.str.len() >= 8), ISO)),

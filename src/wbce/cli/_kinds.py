@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from wbce.cli._dates import find_format, parse_dates
+from wbce.cli._dates import example_of, find_format, parse_dates
 from wbce.cli._errors import CommandError, listed
 
 KINDS = ("number", "boolean", "category", "date", "text")
@@ -15,6 +15,7 @@ MOST_CATEGORIES = 256
 
 _BOOLEANS = {"true": "true", "false": "false", "1": "true", "0": "false"}
 _LEADING_ZERO = re.compile(r"[+-]?0\d")
+_AMOUNT = re.compile(r"[€$£¥]\s*-?\d[\d.,]*|-?\d[\d.,]*\s*[%€$£¥]")
 _WHOLE = re.compile(r"^(-?\d+)\.0+$")
 
 
@@ -107,6 +108,11 @@ def looks_like_decimals(values: Any, decimal: str) -> bool:
     return len(known) > 0 and bool(known.str.fullmatch(number).mean() > 0.5)
 
 
+def looks_like_amounts(texts: Any) -> bool:
+    """Whether most texts are numbers with a sign of per cent or of a currency."""
+    return bool(texts.str.fullmatch(_AMOUNT).mean() > 0.9)
+
+
 def _all_numbers(texts: list[str], decimal: str) -> bool:
     import pandas as pd
 
@@ -138,7 +144,7 @@ def _dates(values: Any, date_format: str, source: str) -> Any:
         dates = values if values.dt.tz is None else values.dt.tz_convert("UTC").dt.tz_localize(None)
     else:
         dates = pd.Series(pd.NaT, index=values.index)
-    like = f" written as {date_format}" if date_format else ""
+    like = f" written as {example_of(date_format)}" if date_format else ""
     _refuse(values, dates.isna() & values.notna(), f"dates{like}", source)
     return dates
 

@@ -347,8 +347,9 @@ def _figure_within(rows: ScoredRows) -> tuple[float, float] | None:
     if ends is None or objective is None:
         return None
     # an end at zero or one is beyond the scores of all rows
-    far = (float(rows.log_odds.min()) - 1, float(rows.log_odds.max()) + 1)
-    tp, fp = above(rows, np.linspace(*np.clip(logit(ends), *far), 50))
+    least, most = float(rows.log_odds.min()) - 1, float(rows.log_odds.max()) + 1
+    low, high = np.clip(logit(ends), least, most).tolist()
+    tp, fp = above(rows, np.linspace(low, high, 50))
     fn, tn = rows.curve.tp[-1] - tp, rows.curve.fp[-1] - fp
     found = replace(objective, constraints=()).values(tp, fp, fn, tn)
     found = found[np.isfinite(found)]

@@ -49,6 +49,7 @@ UNSEEN = (
 )
 
 ROWS_FROM_ZERO = "Rows are numbered from 0."
+ROWS_BY_INDEX = "Rows are called by the index of X."
 
 
 def headline(found: Findings) -> str:

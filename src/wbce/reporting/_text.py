@@ -12,6 +12,7 @@ from wbce.reporting._findings import Findings
 from wbce.reporting._metrics import OF_DECISIONS, OF_PROBABILITIES
 from wbce.reporting._mistakes import Mistake
 from wbce.reporting._sentences import (
+    ROWS_BY_INDEX,
     ROWS_FROM_ZERO,
     UNSEEN,
     headline,
@@ -129,7 +130,8 @@ def _worst(found: Findings) -> str:
         return "No mistakes on these rows."
     if worst.columns:
         lines += [["typical positive", "", *blank], ["typical negative", "", *other]]
-    return f"{_aligned(_narrowed(lines))}\n  {ROWS_FROM_ZERO}"
+    by_index = any(row.index is not None for row in (*worst.misses, *worst.false_alarms))
+    return f"{_aligned(_narrowed(lines))}\n  {ROWS_BY_INDEX if by_index else ROWS_FROM_ZERO}"
 
 
 def _narrowed(lines: list[list[str]]) -> list[list[str]]:
