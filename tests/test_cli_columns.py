@@ -128,9 +128,13 @@ def test_numbers_stay_numbers():
         Table(pd.DataFrame({"column": [1.0, np.nan, 3.0]}), "x.parquet"),
     ):
         assert features(seen, later)["column"] == [1.0, None, 3.0]
-    comma = table(column=["1,5", "2.5"])
+    comma = table(column=["1,5", "2"])
     comma.decimal = ","
-    assert features(seen, comma)["column"] == [1.5, 2.5]
+    assert features(seen, comma)["column"] == [1.5, 2.0]
+    thousands = table(column=["1,5", "1.234"])
+    thousands.decimal = ","
+    with pytest.raises(CommandError, match=r"must have numbers, as it had at the fit.*'1\.234'"):
+        features(seen, thousands)
 
 
 def test_codes_stay_texts():

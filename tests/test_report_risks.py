@@ -6,6 +6,7 @@ import pytest
 from scipy.sparse import csr_matrix
 from scipy.special import expit, logit
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
 from sklearn.pipeline import make_pipeline
@@ -76,9 +77,9 @@ def test_a_sound_classifier_has_none(pima):
         ),
         (risks.untrue_sum(20, 40, (30, 52)), risks.untrue_sum(35, 40, (30, 52))),
         (risks.untrue_sum(80, 40, (30, 52)), risks.untrue_sum(55, 45, (34, 56))),
-        (risks.untrue_spread(0.5, (0.3, 0.8)), risks.untrue_spread(0.5, (0.1, 1.1))),
-        (risks.untrue_spread(1.6, (1.2, 2.0)), risks.untrue_spread(1.2, (1.1, 1.3))),
-        (risks.untrue_spread(0.79, (0.6, 0.99)), risks.untrue_spread(None, (None, None))),
+        (risks.untrue_spread(0.5, (0.3, 0.8), 30), risks.untrue_spread(0.5, (0.1, 1.1), 30)),
+        (risks.untrue_spread(1.6, (1.2, 2.0), 30), risks.untrue_spread(1.2, (1.1, 1.3), 30)),
+        (risks.untrue_spread(0.79, (0.6, 0.99), 30), risks.untrue_spread(0.5, (0.3, 0.8), 29)),
         (
             risks.noisy_threshold((0.1, 0.4), (0.4, 0.6)),
             risks.noisy_threshold((0.1, 0.4), (0.57, 0.6)),
@@ -96,6 +97,10 @@ def test_a_sound_classifier_has_none(pima):
             risks.noisy_threshold((0.0, 0.0), (0.4, 0.6)),
         ),
         (risks.default_threshold(0.3, 0.6, -2, 0.2), risks.default_threshold(0.5, 0.6, -2, 0.4)),
+        (
+            risks.untrue_spread(0.5, (0.3, 0.8), 30),
+            risks.untrue_spread(None, (None, None), 30),
+        ),
         (risks.accuracy_misleads(0.9, 0.9), risks.accuracy_misleads(0.91, 0.9)),
         (risks.raw_probabilities(False, 0.1), risks.raw_probabilities(True, 0.1)),
         (risks.raw_probabilities(False, 0.1), risks.raw_probabilities(False, 0.001)),
@@ -117,13 +122,28 @@ def test_the_worst_come_first():
 
 def test_other_peoples_classifiers_get_advice_that_they_can_follow():
     for risk in (
-        risks.untrue_spread(0.5, (0.3, 0.8), ours=False),
+        risks.untrue_spread(0.5, (0.3, 0.8), 30, ours=False),
         risks.untrue_sum(20, 40, (30, 52), ours=False),
         risks.answers_only_one_way(0, 50, "1", ours=False),
         risks.no_better_than_base_rate((0.8, 0.9), 0.3, 0.2, ours=False),
     ):
         assert "scikit-learn" in risk.advice
         assert "calibrate=" not in risk.advice
+
+
+def test_scores_that_are_all_the_same_rank_nothing(pima):
+    X, y = pima
+    told = report(DummyClassifier().fit(X, y), X, y)
+    assert {"one_answer", "no_better_than_base_rate"} <= {*names(told)}
+    assert "default_threshold" not in names(told)
+    assert "may still be good" not in str(told)
+
+
+def test_few_positives_are_counted_as_they_are():
+    assert str(risks.few_positives(1, (0, 0.7))).startswith("Only 1 positive row is here: ")
+    assert "and 1 is here" in str(risks.untrue_sum(7.5, 1, (0, 4)))
+    weighted = str(risks.few_positives(25.3, (0.1, 0.7), 32))
+    assert weighted.startswith("32 positive rows are here, whose weights differ: they say as much")
 
 
 def test_scores_the_wrong_way_round_are_no_matter_of_confidence(pima):

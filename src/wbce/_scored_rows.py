@@ -304,7 +304,7 @@ def _of_ours(classifier: WeightedKerasClassifier, X: Any, label: Any) -> dict[st
                 classifier.threshold_interval_ if hasattr(classifier, "_chosen_for") else None
             ),
             "pos_label": pos_label,
-            "neg_label": classes.tolist()[1 - classifier._positive],
+            "neg_label": next(other for other in classes.tolist() if other != pos_label),
             "is_positive": _is_class(pos_label, classes),
         }
     k = _class_number(label, classes)

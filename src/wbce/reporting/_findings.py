@@ -293,10 +293,10 @@ def _found_risks(
     return _risks.in_order(
         [
             _risks.separating_columns(table.names, separation, n_positive),
-            _risks.few_positives(n_positive, (recall.low, recall.high)),
+            _risks.few_positives(n_positive, (recall.low, recall.high), int(rows.positive.sum())),
             _risks.answers_only_one_way(tp + fp, total, repr(rows.pos_label), ours),
             _risks.no_better_than_base_rate(
-                (by_name["roc_auc"].low, by_name["roc_auc"].high),
+                _ends_or_value(by_name["roc_auc"]),
                 _known(log_loss.value),
                 _known(log_loss.baselines["base_rate"]),
                 ours,
@@ -309,7 +309,12 @@ def _found_risks(
             None
             if shifted
             else _risks.untrue_sum(calibration.expected, calibration.observed, (low, high), ours),
-            _risks.untrue_spread(calibration.slope, calibration.slope_interval, ours),
+            _risks.untrue_spread(
+                calibration.slope,
+                calibration.slope_interval,
+                min(n_positive, n_effective(weight[~rows.positive])),
+                ours,
+            ),
             _risks.noisy_threshold(
                 _interval_of(rows), _figure_within(rows), words.objective(rows.objective)
             ),
@@ -335,6 +340,7 @@ def _default_threshold(
         float(rows.curve.f1[best]),
         float(rows.curve.log_odds[best]),
         _known(metrics["recall"].value),
+        _known(metrics["f1"].baselines["always"]),
     )
 
 
@@ -354,6 +360,13 @@ def _figure_within(rows: ScoredRows) -> tuple[float, float] | None:
     found = replace(objective, constraints=()).values(tp, fp, fn, tn)
     found = found[np.isfinite(found)]
     return (float(found.min()), float(found.max())) if len(found) else None
+
+
+def _ends_or_value(metric: Metric) -> tuple[float | None, float | None]:
+    """The interval; the figure itself where rows drawn again all give it, as equal scores do."""
+    if metric.low is None or metric.high is None:
+        return metric.value, metric.value
+    return metric.low, metric.high
 
 
 def _known(value: float | None) -> float:

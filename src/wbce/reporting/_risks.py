@@ -62,16 +62,26 @@ class Risk:
         return f"{self.words} {self.advice}"
 
 
-def few_positives(n_positive: float, recall: tuple[float | None, float | None]) -> Risk | None:
-    """Fewer positives than figures need; `n_positive` counts equally weighted ones."""
+def few_positives(
+    n_positive: float, recall: tuple[float | None, float | None], n_rows: int | None = None
+) -> Risk | None:
+    """Fewer positives than figures need.
+
+    `n_positive` counts equally weighted ones that say as much, `n_rows` those that are there.
+    """
     if n_positive >= _FEW:
         return None
     low, high = (words.share(end) for end in recall)
+    here = f"Only {words.positives(n_positive)} {words.are(n_positive)} here"
+    if n_rows is not None and n_rows - n_positive > 0.05:
+        here = (
+            f"{words.positives(n_rows)} {words.are(n_rows)} here, whose weights differ: they say "
+            f"as much as {words.count(n_positive)} of equal weight"
+        )
     return Risk(
         "few_positives",
         "serious" if n_positive < 10 else "caution",
-        f"Only {words.count(n_positive)} positive rows are here: the share that is found can be "
-        f"anything from {low} to {high}.",
+        f"{here}: the share that is found can be anything from {low} to {high}.",
         f"Judge on {_FEW} positives or more: hold back more rows. Compare no two classifiers by "
         "these figures.",
     )
@@ -250,16 +260,25 @@ def untrue_sum(
         "untrue_sum",
         "caution",
         f"The probabilities add up to {words.count(round(expected, 1))} positives, and "
-        f"{words.count(observed)} are here: they are too {'low' if ratio > 1 else 'high'} "
-        "on the whole.",
+        f"{words.count(observed)} {words.are(observed)} here: they are too "
+        f"{'low' if ratio > 1 else 'high'} on the whole.",
         "Fit on rows like these, or pass prior= the share that is true." if ours else _CALIBRATED,
     )
 
 
 def untrue_spread(
-    slope: float | None, interval: tuple[float | None, float | None], ours: bool = True
+    slope: float | None,
+    interval: tuple[float | None, float | None],
+    n_rarer: float,
+    ours: bool = True,
 ) -> Risk | None:
-    """Probabilities that are too far from the base rate, or not far enough."""
+    """Probabilities that are too far from the base rate, or not far enough.
+
+    Of few rows of the rarer class, of which there are `n_rarer`, a slope's interval by a bootstrap
+    is too narrow: nothing is said then.
+    """
+    if n_rarer < _FEW:
+        return None
     low, high = interval
     if slope is None or low is None or high is None or slope <= 0:
         return None  # scores that do not rank are a risk of their own
@@ -322,12 +341,15 @@ def noisy_threshold(
     )
 
 
-def default_threshold(f1: float, best_f1: float, best_at: float, recall: float) -> Risk | None:
+def default_threshold(
+    f1: float, best_f1: float, best_at: float, recall: float, f1_of_all: float = 0.0
+) -> Risk | None:
     """A cut at one half that nobody chose, where another one finds much more.
 
-    `best_at` are the log-odds of the cut with `best_f1`, on these very rows.
+    `best_at` are the log-odds of the cut with `best_f1`, on these very rows; `f1_of_all` is that
+    of an alarm for every row, on which no cut of scores that tell nothing gains much.
     """
-    if f1 >= _WORTH_IT * best_f1:
+    if max(f1, f1_of_all) >= _WORTH_IT * best_f1:
         return None
     return Risk(
         "default_threshold",

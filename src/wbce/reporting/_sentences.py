@@ -68,7 +68,7 @@ def headline(found: Findings) -> str:
     else:
         end = (
             f"{start}, with {words.alarms(tp + fp)}, of which {words.count(tp)} "
-            f"{_are(tp)} right ({words.share(tp / (tp + fp))})."
+            f"{words.are(tp)} right ({words.share(tp / (tp + fp))})."
         )
     if found.per_day is None:
         return end
@@ -133,8 +133,8 @@ def of_calibration(calibration: Calibration) -> str:
     )
     return (
         f"The probabilities add up to {words.count(round(calibration.expected, 1))} positives; "
-        f"{words.count(calibration.observed)} {_are(calibration.observed)} here (90 % interval "
-        f"{words.count(round(low))} to {words.count(round(high))}). {slope}"
+        f"{words.count(calibration.observed)} {words.are(calibration.observed)} here "
+        f"(90 % interval {words.count(round(low))} to {words.count(round(high))}). {slope}"
     )
 
 
@@ -190,7 +190,3 @@ def _rough(value: float) -> float:
 def _of_probability(p: float) -> str:
     with np.errstate(divide="ignore"):
         return words.probability(float(np.log(p) - np.log1p(-p)))
-
-
-def _are(n: float) -> str:
-    return "is" if words.count(n) == "1" else "are"

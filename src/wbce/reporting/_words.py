@@ -46,6 +46,16 @@ def alarms(value: float) -> str:
     return f"{count(value)} {'alarm' if count(value) == '1' else 'alarms'}"
 
 
+def positives(value: float) -> str:
+    """A number of positive rows, with the words."""
+    return f"{count(value)} positive {'row' if count(value) == '1' else 'rows'}"
+
+
+def are(value: float) -> str:
+    """The verb after a number."""
+    return "is" if count(value) == "1" else "are"
+
+
 def share(value: float | None) -> str:
     """A share of one, in per cent; more digits where it is small.
 
