@@ -12,6 +12,7 @@ import wbce
 from cli_tables import credit, notes, run
 from wbce import WeightedKerasClassifier
 from wbce._archive import read_archive, write_archive
+from wbce.cli import main
 from wbce.cli._estimator import LOSSES_OF_SEVERAL
 from wbce.cli._parser import LOSSES, MODELS, STRATEGIES
 from wbce.losses._registry import LOSSES as LOSSES_BY_NAME
@@ -94,6 +95,26 @@ def test_messages_of_the_estimator_name_options(tmp_path):
     assert "use --class-weight balanced, or a --pos-weight above 1." in done.err
     for name in ("threshold_cv", "X_val", "validation_split", "class_weight", "alpha"):
         assert name not in done.err
+
+
+def test_names_and_values_of_any_alphabet_on_any_terminal(folder, tmp_path, monkeypatch):
+    table = pd.read_csv(folder / "train.csv").rename(columns={"x1": "列"}).assign(city="東京")
+    table.to_csv(tmp_path / "t.csv", index=False)
+    out = tmp_path / "m.wbce"
+
+    def written(*arguments):
+        content = io.BytesIO()
+        stream = io.TextIOWrapper(content, encoding="cp1252")
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert main([str(argument) for argument in arguments]) == 0
+        stream.flush()
+        assert (stream.encoding, stream.errors) == ("cp1252", "strict")
+        return content.getvalue()
+
+    said = written("fit", tmp_path / "t.csv", "--target", "risk", "--out", out, *QUICK)
+    assert b"\\u5217" in said
+    rows = pd.read_csv(io.BytesIO(written("predict", out, tmp_path / "t.csv", "--keep", "city")))
+    assert {*rows["city"]} == {"東京"}
 
 
 def test_costs_of_nothing_are_refused(folder, tmp_path):

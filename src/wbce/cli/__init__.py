@@ -12,6 +12,7 @@ from wbce.cli._errors import CommandError
 from wbce.cli._in_options import in_options
 from wbce.cli._parser import make_parser
 from wbce.cli._quiet_warnings import one_line_each
+from wbce.cli._standard_output import taking_any_sign
 
 __all__ = ["main"]
 
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: Namespace) -> int:
     module, _, function = options.run.partition(".")
-    with one_line_each(options.command):  # imports have warnings too
+    with taking_any_sign(), one_line_each(options.command):  # imports have warnings too
         # imported here, so that --help does not wait for TensorFlow
         status: int = getattr(importlib.import_module(f"wbce.cli.{module}"), function)(options)
         sys.stdout.flush()
