@@ -44,6 +44,19 @@ def test_what_a_column_is(values, kind):
     assert remarks == []
 
 
+@pytest.mark.parametrize("form", ["{}%", "{} %", "€ {}.50", "{},20 €"])
+def test_amounts_with_a_sign_are_named(form):
+    column, remarks = described([form.format(i % 9) for i in range(60)])
+    assert column.kind == "category"
+    assert "has numbers with a sign, such as" in remarks[0]
+
+
+def test_dates_in_messages_are_written_as_people_write_them():
+    columns, _ = describe(table(when=["31.01.2024 10:15", "01.02.2024 11:00"] * 6), unused=[])
+    with pytest.raises(CommandError, match=r"dates written as 31\.12\.2026 23:59, as it had"):
+        columns.features(table(when=["2024-01-31", None]))
+
+
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
@@ -115,9 +128,13 @@ def test_numbers_stay_numbers():
         Table(pd.DataFrame({"column": [1.0, np.nan, 3.0]}), "x.parquet"),
     ):
         assert features(seen, later)["column"] == [1.0, None, 3.0]
-    comma = table(column=["1,5", "2.5"])
+    comma = table(column=["1,5", "2"])
     comma.decimal = ","
-    assert features(seen, comma)["column"] == [1.5, 2.5]
+    assert features(seen, comma)["column"] == [1.5, 2.0]
+    thousands = table(column=["1,5", "1.234"])
+    thousands.decimal = ","
+    with pytest.raises(CommandError, match=r"must have numbers, as it had at the fit.*'1\.234'"):
+        features(seen, thousands)
 
 
 def test_codes_stay_texts():

@@ -46,6 +46,30 @@ def test_csv_is_texts_as_they_are(tmp_path, content, options):
     assert texts(written(tmp_path, content), **options) == {"a": ["01", None], "b": ["x", "y"]}
 
 
+def test_points_are_no_decimals_where_commas_are(tmp_path):
+    """1.234 is a thousand there, and must not become one and a quarter."""
+    rows = "".join(f"1.{i:03d};{i % 2}\n" for i in range(40))
+    path = written(tmp_path, "amount;fraud\n" + rows)
+    out = tmp_path / "m.wbce"
+    done = run("fit", path, "--target", "fraud", "--out", out, "--decimal", ",")
+    assert done.status == 1
+    assert "'1.000': pass --decimal ., or take out the points" in done.err
+    assert not out.exists()
+
+
+def test_lines_may_end_as_they_did_on_old_macs(tmp_path):
+    assert texts(written(tmp_path, "a,b\r01,x\r,y\r")) == {"a": ["01", None], "b": ["x", "y"]}
+
+
+def test_headers_of_any_length(tmp_path):
+    """Longer than what is looked at to find the separator, and than csv takes for one value."""
+    names = [f"column_{i}" for i in range(20_000)]
+    path = written(tmp_path, ";".join(names) + "\n" + ";".join(["01"] * len(names)) + "\n")
+    frame = read_table(str(path)).frame
+    assert list(frame.columns) == names
+    assert {*frame.iloc[0]} == {"01"}
+
+
 def test_quoted_values_may_have_anything(tmp_path):
     path = written(tmp_path, 'a,b\n"x,\n""y""",1\n')
     assert texts(path) == {"a": ['x,\n"y"'], "b": ["1"]}
@@ -182,7 +206,7 @@ def cards(tmp_path_factory):
         (["--drop", "amount", "kind", "same", "score", "weight"], 1, "is left to predict from"),
         (["--drop", "fraud"], 2, "Every column has one part"),
         (["--weights", "weight"], 1, "row 6 of"),
-        (["--weights", "kind"], 1, "must have numbers"),
+        (["--weights", "kind"], 1, "a weight is a number"),
         (["--time-column", "kind"], 1, "a date or a number in every row"),
         (["--pos-label", "yes"], 1, "These are: 0, 1."),
         (["--gamma", "1"], 2, "--loss focal"),

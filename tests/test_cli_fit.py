@@ -12,6 +12,8 @@ import wbce
 from cli_tables import credit, notes, run
 from wbce import WeightedKerasClassifier
 from wbce._archive import read_archive, write_archive
+from wbce.cli import main
+from wbce.cli._estimator import LOSSES_OF_SEVERAL
 from wbce.cli._parser import LOSSES, MODELS, STRATEGIES
 from wbce.losses._registry import LOSSES as LOSSES_BY_NAME
 from wbce.networks import BUILT_IN
@@ -45,6 +47,96 @@ def test_options_know_the_names_of_the_library():
     assert set(LOSSES) == set(LOSSES_BY_NAME)
     assert set(MODELS) == set(BUILT_IN)
     assert set(STRATEGIES) == set(STRATEGIES_BY_NAME)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--prior", 0.1), "--prior is for two classes, and there are 3"),
+        (("--pos-weight", 3), "Pass --class-weight balanced"),
+        (("--threshold", 0.3), "--threshold with a number is for two classes"),
+        (("--threshold-objective", "min_precision=0.9"), "a bound as --threshold-objective"),
+        (("--threshold-objective", "youden"), "Pass balanced_accuracy"),
+        (("--loss", "asymmetric"), "Pass weighted_bce, focal, poly1, logit_adjusted, ldam"),
+    ],
+)
+def test_what_is_for_two_classes_is_refused_before_the_fit(tmp_path, options, said):
+    table = pd.DataFrame({"x": np.arange(60) % 7, "kind": np.repeat(["a", "b", "c"], 20)})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    out = tmp_path / "m.wbce"
+    done = run("fit", tmp_path / "t.csv", "--target", "kind", "--out", out, *QUICK, *options)
+    assert done.status == 2
+    assert said in done.err
+    assert "Fitting" not in done.out
+
+
+@pytest.mark.parametrize("loss", sorted(set(LOSSES) - {"cost_sensitive"}))
+def test_losses_of_several_classes_are_those_that_fit_them(loss):
+    clf = WeightedKerasClassifier("linear", loss=loss, epochs=1, early_stopping=False)
+    X, y = np.arange(60.0).reshape(-1, 1) % 7, np.repeat([0, 1, 2], 20)
+    if loss in LOSSES_OF_SEVERAL:
+        clf.fit(X, y)
+    else:
+        with pytest.raises(ValueError, match=r"class|binary|logit"):
+            clf.fit(X, y)
+
+
+def test_messages_of_the_estimator_name_options(tmp_path):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"x": rng.normal(size=90), "ill": np.repeat([1, 0], [12, 78])})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    said = ("--target", "ill", "--out", tmp_path / "m.wbce", *QUICK, "--validation-split", 0.1)
+    done = run("fit", tmp_path / "t.csv", *said, "--loss", "smooth_ap")
+    assert done.status == 1
+    assert "Pass --validation-split 0.375 or more" in done.err
+    assert "--threshold 0.5" in done.err
+    done = run("fit", tmp_path / "t.csv", *said, "--pos-weight", 0.01)
+    assert done.status == 0
+    assert "use --class-weight balanced, or a --pos-weight above 1." in done.err
+    for name in ("threshold_cv", "X_val", "validation_split", "class_weight", "alpha"):
+        assert name not in done.err
+
+
+def test_names_and_values_of_any_alphabet_on_any_terminal(folder, tmp_path, monkeypatch):
+    table = pd.read_csv(folder / "train.csv").rename(columns={"x1": "列"}).assign(city="東京")
+    table.to_csv(tmp_path / "t.csv", index=False)
+    out = tmp_path / "m.wbce"
+
+    def written(*arguments):
+        content = io.BytesIO()
+        stream = io.TextIOWrapper(content, encoding="cp1252")
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert main([str(argument) for argument in arguments]) == 0
+        stream.flush()
+        assert (stream.encoding, stream.errors) == ("cp1252", "strict")
+        return content.getvalue()
+
+    said = written("fit", tmp_path / "t.csv", "--target", "risk", "--out", out, *QUICK)
+    assert b"\\u5217" in said
+    rows = pd.read_csv(io.BytesIO(written("predict", out, tmp_path / "t.csv", "--keep", "city")))
+    assert {*rows["city"]} == {"東京"}
+
+
+def test_costs_of_nothing_are_refused(folder, tmp_path):
+    costs = ("--cost-fp", 0, "--cost-fn", 0)
+    for command in (
+        ("fit", folder / "train.csv", "--target", "risk", "--out", tmp_path / "m.wbce"),
+        ("evaluate", folder / "m.wbce", folder / "new.csv"),
+    ):
+        done = run(*command, *costs)
+        assert done.status == 2
+        assert "one of the mistakes must cost" in done.err
+
+
+def test_the_line_of_a_fit_is_on_standard_error_and_of_no_prediction(folder, tmp_path):
+    out = tmp_path / "m.wbce"
+    said = ("--target", "risk", "--out", out, *QUICK)
+    quiet = run("fit", folder / "train.csv", *said)
+    done = run("fit", folder / "train.csv", *said, "--force", "--verbose")
+    assert "3 of 3 epochs" in done.err
+    assert quiet.err == ""
+    assert done.out == quiet.out
+    assert wbce.load(out).verbose == 0
 
 
 def test_fit_says_what_it_did(folder):

@@ -58,6 +58,12 @@ def test_evaluate_prints_the_text(folder, made):
     assert report.arguments == {}
 
 
+def test_of_two_classes_the_positive_one_is_looked_at(folder, made):
+    done = run("evaluate", folder / "m.wbce", folder / "rows.csv", "--label", "good")
+    assert done.status == 2
+    assert "Leave --label out, or fit with --pos-label good." in done.err
+
+
 def test_weights_costs_and_rows_a_day_reach_the_report(folder, made):
     done = run(
         *("evaluate", folder / "m.wbce", folder / "rows.csv", "--target", "risk", "--json"),

@@ -192,6 +192,28 @@ def test_the_sentence_and_the_text_say_the_figures(found):
     assert "unseen" in text
 
 
+def test_the_text_fits_a_terminal(found):
+    assert max(map(len, str(found).splitlines())) <= 80
+
+
+@pytest.mark.parametrize(("threshold", "said"), [(0, "above 0."), (1, "above 1."), (0.3, "0.3.")])
+def test_a_threshold_is_said_as_it_is(halves, threshold, said):
+    X, y, X_test, y_test = halves
+    told = report(small(threshold=threshold).fit(X, y), X_test, y_test)
+    assert f"where its probability is {said}" in str(told) or f"above {said}" in str(told)
+    assert told.to_dict()["threshold"]["value"] == pytest.approx(threshold, abs=1e-12)
+
+
+def test_both_of_two_classes_have_names_whoever_made_the_classifier(pima):
+    X, y = pima
+    y = np.where(y == 1, "ill", "well")
+    clf = make_pipeline(StandardScaler(), LogisticRegression()).fit(X[:384], y[:384])
+    for label, other in (("ill", "well"), ("well", "ill")):
+        classes = report(clf, X[384:], y[384:], label=label).to_dict()["classes"]
+        assert [(c["label"], c["is_rest"]) for c in classes] == [(label, False), (other, False)]
+    assert ScoredRows.of_predictions(y, np.full(len(y), 0.5), pos_label="well").neg_label == "ill"
+
+
 def test_values_cannot_command_a_terminal(pima):
     X, y = pima
     frame = pd.DataFrame({"glucose": X[:, 1], "note\x1b[31m": ["\x1b[2J\nred"] * len(y)})

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from wbce._numbers import as_numbers, is_number
 from wbce._rows import as_labels, check_sample_weight, shortened
 from wbce.classifier import WeightedKerasClassifier
-from wbce.decisions import FAR, ThresholdCurve, ThresholdInterval, threshold_curve
+from wbce.decisions import FAR, Objective, ThresholdCurve, ThresholdInterval, threshold_curve
 from wbce.losses._base import class_against_rest
 
 Float64 = NDArray[np.float64]
@@ -43,6 +43,8 @@ class ScoredRows:
         Which of the rows that were passed these are: those that have weight.
     pos_label : object
         The positive class, or the number of the label.
+    neg_label : object
+        The other one of two classes; None where the rest is no class.
     threshold : float or None
         The probability above which a row is called positive; None where there is none such.
     interval : ThresholdInterval or None
@@ -62,6 +64,7 @@ class ScoredRows:
     sample_weight: Float64
     kept: NDArray[np.intp]
     pos_label: Any
+    neg_label: Any = None
     threshold: float | None = None
     interval: ThresholdInterval | None = None
     raw_log_odds: Float64 | None = None
@@ -72,6 +75,15 @@ class ScoredRows:
     def objective(self) -> Any:
         """What the threshold was tuned for; None where it was not."""
         return getattr(self.classifier, "_chosen_for", [None])[0]
+
+    @property
+    def tuned_for(self) -> Objective | None:
+        """The same as a figure of the counts; None where no cut of the probability was tuned."""
+        if self.classifier is None or self.interval is None:
+            return None
+        said, costs, _ = self.classifier._chosen_for
+        objective: Objective = self.classifier._understood(said, costs)
+        return objective
 
     @property
     def cost_matrix(self) -> Float64 | None:
@@ -203,7 +215,9 @@ class ScoredRows:
         check_threshold(threshold)
         weight = check_sample_weight(sample_weight, y)
         kept = np.flatnonzero(weight > 0)
-        pos_label = _positive_of(np.unique(y[kept]), y[kept], weight[kept], pos_label)
+        classes = np.unique(y[kept])
+        pos_label = _positive_of(classes, y[kept], weight[kept], pos_label)
+        known = classes.tolist()
         positive = y[kept] == pos_label
         _check_both(positive, pos_label)
         return cls(
@@ -214,6 +228,7 @@ class ScoredRows:
             sample_weight=weight[kept],
             kept=kept,
             pos_label=pos_label,
+            neg_label=known[1] if known[0] == pos_label else known[0],
             threshold=threshold,
             raw_log_odds=None if raw is None else _finite_logit(raw[kept]),
             name=name,
@@ -303,6 +318,7 @@ def _of_ours(classifier: WeightedKerasClassifier, X: Any, label: Any) -> dict[st
                 classifier.threshold_interval_ if hasattr(classifier, "_chosen_for") else None
             ),
             "pos_label": pos_label,
+            "neg_label": next(other for other in classes.tolist() if other != pos_label),
             "is_positive": _is_class(pos_label, classes),
         }
     k = _class_number(label, classes)
@@ -331,6 +347,7 @@ def _of_any(classifier: Any, X: Any, label: Any) -> dict[str, Any]:
         "called": called,
         "threshold": _cut_of_any(classifier, proba[:, k], called) if len(classes) == 2 else None,
         "pos_label": classes.tolist()[k],
+        "neg_label": classes.tolist()[1 - k] if len(classes) == 2 else None,
         "is_positive": _is_class(classes.tolist()[k], classes),
     }
 

@@ -9,8 +9,10 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from wbce.cli._errors import CommandError
+from wbce.cli._in_options import in_options
 from wbce.cli._parser import make_parser
 from wbce.cli._quiet_warnings import one_line_each
+from wbce.cli._standard_output import taking_any_sign
 
 __all__ = ["main"]
 
@@ -49,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, MemoryError) as error:  # the estimator's, in full words
         if options.debug:
             raise
-        return _failed(options, str(error) or type(error).__name__, 1)
+        return _failed(options, in_options(str(error)) or type(error).__name__, 1)
     except Exception as error:  # a fault of ours; still no traceback for who cannot use it
         if options.debug:
             raise
@@ -59,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: Namespace) -> int:
     module, _, function = options.run.partition(".")
-    with one_line_each(options.command):  # imports have warnings too
+    with taking_any_sign(), one_line_each(options.command):  # imports have warnings too
         # imported here, so that --help does not wait for TensorFlow
         status: int = getattr(importlib.import_module(f"wbce.cli.{module}"), function)(options)
         sys.stdout.flush()

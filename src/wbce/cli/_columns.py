@@ -245,8 +245,20 @@ def _meant_otherwise(values: Any, column: Column, decimal: str) -> str:
     if column.kind not in ("category", "text") or not _kinds.is_text(values):
         return ""
     texts = values.dropna().astype(str).str.strip()
-    if decimal == "." and _kinds.looks_like_decimal_comma(values):
-        return f"column {column.name!r} has numbers such as {texts.iloc[0]!r}: pass --decimal ,"
+    other = "," if decimal == "." else "."
+    if _kinds.looks_like_decimals(values, other):
+        thousands = ""
+        if decimal == ",":
+            thousands = ", or take out the points, if they are between thousands"
+        return (
+            f"column {column.name!r} has numbers such as {texts.iloc[0]!r}: pass --decimal "
+            f"{other}{thousands}"
+        )
+    if _kinds.looks_like_amounts(texts):
+        return (
+            f"column {column.name!r} has numbers with a sign, such as {texts.iloc[0]!r}: write "
+            "them without it, if they are amounts or shares"
+        )
     for kind, found in (
         ("numbers", _kinds.number_or_nan(texts, decimal)),
         ("dates", parse_dates(texts.where(texts.str.len() >= 8), ISO)),

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import re
+from itertools import islice
 
 from wbce.cli._errors import CommandError
 from wbce.cli._table import Table, check_header
@@ -44,9 +45,14 @@ def read_csv(content: bytes, source: str, sep: str | None, encoding: str) -> Tab
     from pyarrow import csv as arrow
 
     content = _as_utf8(content, source, encoding)
-    head = content[:_LOOKED_AT].decode(errors="ignore")
-    sep = sep or _separator(head)
-    names = next(csv.reader(io.StringIO(head), delimiter=sep))
+    try:
+        sep = sep or _separator(content)
+        names = _rows_of(content, sep, 1)[0]
+    except csv.Error as error:
+        raise CommandError(
+            f"The first lines of {source!r} cannot be read as CSV: {error}. Values with the "
+            "separator or a new line in them must be in quotation marks."
+        ) from error
     check_header(names, source)
     try:
         table = arrow.read_csv(
@@ -96,12 +102,20 @@ def _no_text(content: bytes, source: str) -> str:
     )
 
 
-def _separator(head: str) -> str:
+def _rows_of(content: bytes, sep: str, n: int) -> list[list[str]]:
+    """The first rows that are not empty; lines end as they do on any system."""
+    text = io.TextIOWrapper(io.BytesIO(content), "utf-8", newline="")
+    return list(islice(filter(None, csv.reader(text, delimiter=sep)), n))
+
+
+def _separator(content: bytes) -> str:
     """The separator that divides the header into most columns, and the next row as the header."""
-    lines = [line for line in head.splitlines() if line.strip()][:2]
     counts = {}
     for sep in _SEPARATORS:
-        rows = [len(row) for row in csv.reader(lines, delimiter=sep)]
+        try:
+            rows = [len(row) for row in _rows_of(content, sep, 2)]
+        except csv.Error:  # a header of many columns is one long value where sep is another's
+            rows = [0]
         counts[sep] = (rows[0] == rows[-1] and rows[0] > 1, rows[0])
     return max(counts, key=counts.__getitem__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,18 @@ def find_format(texts: list[str]) -> str | None:
         if parse_dates(few, form).notna().all() and parse_dates(values, form).notna().all():
             return form
     return None
+
+
+def example_of(date_format: str) -> str:
+    """A date as it is written, for who does not know the codes of a format.
+
+    Examples
+    --------
+    >>> example_of("%d/%m/%Y %H:%M"), example_of("ISO8601")
+    ('31/12/2026 23:59', '2026-12-31')
+    """
+    last = datetime(2026, 12, 31, 23, 59, 59)
+    return last.strftime("%Y-%m-%d" if date_format == ISO else date_format)
 
 
 def is_ambiguous(texts: list[str], date_format: str) -> bool:

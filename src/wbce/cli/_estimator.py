@@ -6,13 +6,15 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any
 
+from wbce._numbers import is_number
 from wbce.cli._columns import Columns
-from wbce.cli._errors import CommandError, UsageError
+from wbce.cli._errors import CommandError, UsageError, listed
 from wbce.cli._kinds import MOST_CATEGORIES
 from wbce.cli._model_file import PICKLED, SAFE
 from wbce.cli._reading import check_installed
 
 STEP = "classifier"
+LOSSES_OF_SEVERAL = ("weighted_bce", "focal", "poly1", "logit_adjusted", "ldam")
 
 
 def check_loss(options: Namespace) -> None:
@@ -70,6 +72,34 @@ def check_costs(options: Namespace) -> None:
     """
     if (options.cost_fp is None) != (options.cost_fn is None):
         raise UsageError("--cost-fp and --cost-fn belong together: pass both, or neither.")
+    if options.cost_fp == options.cost_fn == 0:
+        raise UsageError("--cost-fp and --cost-fn are both 0: one of the mistakes must cost.")
+
+
+def check_several_classes(options: Namespace, n_classes: int) -> None:
+    """Check that nothing is said that is for two classes only.
+
+    Raises
+    ------
+    UsageError
+    """
+    if n_classes == 2:
+        return
+    objective = options.objective
+    for said, name, instead in (
+        (options.prior is not None, "--prior", "Leave it out"),
+        (options.pos_weight is not None, "--pos-weight", "Pass --class-weight balanced"),
+        (is_number(options.threshold), "--threshold with a number", "Pass auto, exact or none"),
+        (isinstance(objective, dict), "a bound as --threshold-objective", "Pass f1 or mcc"),
+        (objective == "youden", "--threshold-objective youden", "Pass balanced_accuracy"),
+        (
+            options.loss not in LOSSES_OF_SEVERAL,
+            f"--loss {options.loss}",
+            f"Pass {listed(LOSSES_OF_SEVERAL)}",
+        ),
+    ):
+        if said:
+            raise UsageError(f"{name} is for two classes, and there are {n_classes}. {instead}.")
 
 
 def pos_of_two(classes: Sequence[Any], pos_label: Any) -> int:
@@ -114,10 +144,11 @@ def make_classifier(options: Namespace, classes: Sequence[Any], pos_label: Any) 
     Raises
     ------
     UsageError
-        If there are costs of two classes for more.
+        If there are more, and options say something of two classes only.
     """
     from wbce import WeightedKerasClassifier
 
+    check_several_classes(options, len(classes))
     weighted_by_name = options.loss == "weighted_bce" and options.pos_weight is None
     class_weight = options.class_weight or ("balanced" if weighted_by_name else None)
     split = options.validation_split

@@ -61,7 +61,14 @@ def _report(options: Namespace) -> Any:
         arguments["sample_weight"] = weights_of(table, options.weights)
     classes = model.classifier.classes_
     if options.label is not None:
-        arguments["label"] = label_called(options.label, classes, "--label", model.target.name)
+        label = label_called(options.label, classes, "--label", model.target.name)
+        arguments["label"] = label
+        if len(classes) == 2 and label != model.classifier.pos_label_:
+            raise UsageError(
+                f"--label {options.label}: of two classes the positive one is looked at, which is "
+                f"{model.classifier.pos_label_!s}. Leave --label out, or fit with --pos-label "
+                f"{options.label}."
+            )
     elif len(classes) > 2:
         raise UsageError(
             f"The model has {len(classes)} classes. Pass --label, the one that is compared with "

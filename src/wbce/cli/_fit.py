@@ -63,6 +63,7 @@ def fit_and_write(estimator: Any, rows: TrainingRows, options: Namespace) -> int
         if getattr(model.classifier, "stopped_by_", None) != "interrupt":
             raise
         interrupted = True
+    model.classifier.set_params(verbose=0)  # --verbose is of this fit, not of predictions
     model.write(options.out)
     for line in _outcome(model.classifier):
         _print_wrapped(f"  {line}", indent=4)

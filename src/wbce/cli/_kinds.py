@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from wbce.cli._dates import find_format, parse_dates
+from wbce.cli._dates import example_of, find_format, parse_dates
 from wbce.cli._errors import CommandError, listed
 
 KINDS = ("number", "boolean", "category", "date", "text")
@@ -15,6 +15,7 @@ MOST_CATEGORIES = 256
 
 _BOOLEANS = {"true": "true", "false": "false", "1": "true", "0": "false"}
 _LEADING_ZERO = re.compile(r"[+-]?0\d")
+_AMOUNT = re.compile(r"[€$£¥]\s*-?\d[\d.,]*|-?\d[\d.,]*\s*[%€$£¥]")
 _WHOLE = re.compile(r"^(-?\d+)\.0+$")
 
 
@@ -92,17 +93,24 @@ def number_or_nan(texts: Any, decimal: str) -> Any:
     """Numbers of texts; NaN for what is none."""
     import pandas as pd
 
-    if decimal != ".":
-        texts = texts.astype(object).str.replace(decimal, ".", regex=False)
+    if decimal != ".":  # a point is then no decimal, but may group thousands
+        texts = texts.astype(object).str.replace(".", "?", regex=False)
+        texts = texts.str.replace(decimal, ".", regex=False)
     return pd.to_numeric(texts, errors="coerce").astype("float64")
 
 
-def looks_like_decimal_comma(values: Any) -> bool:
-    """Whether most texts of a column are numbers with a comma before the decimals."""
+def looks_like_decimals(values: Any, decimal: str) -> bool:
+    """Whether most texts of a column are numbers with this character before the decimals."""
     if not is_text(values):
         return False
     known = values.dropna().astype(str).str.strip()
-    return len(known) > 0 and known.str.fullmatch(r"-?\d+,\d+").mean() > 0.5
+    number = rf"-?\d+{re.escape(decimal)}\d+"
+    return len(known) > 0 and bool(known.str.fullmatch(number).mean() > 0.5)
+
+
+def looks_like_amounts(texts: Any) -> bool:
+    """Whether most texts are numbers with a sign of per cent or of a currency."""
+    return bool(texts.str.fullmatch(_AMOUNT).mean() > 0.9)
 
 
 def _all_numbers(texts: list[str], decimal: str) -> bool:
@@ -136,7 +144,7 @@ def _dates(values: Any, date_format: str, source: str) -> Any:
         dates = values if values.dt.tz is None else values.dt.tz_convert("UTC").dt.tz_localize(None)
     else:
         dates = pd.Series(pd.NaT, index=values.index)
-    like = f" written as {date_format}" if date_format else ""
+    like = f" written as {example_of(date_format)}" if date_format else ""
     _refuse(values, dates.isna() & values.notna(), f"dates{like}", source)
     return dates
 

@@ -12,6 +12,7 @@ import numpy as np
 from wbce.cli._errors import CommandError, UsageError, listed
 from wbce.cli._model_file import FittedModel, check_out_path
 from wbce.cli._scored_file import read_model_and_rows, say
+from wbce.cli._standard_output import write_as_utf_8
 from wbce.cli._table import Table
 
 _CSV, _PARQUET = (".csv", ".csv.gz", ".tsv"), ".parquet"
@@ -74,6 +75,7 @@ def _write(predictions: Any, options: Namespace) -> None:
     from wbce._archive import written_whole
 
     if options.out is None:
+        write_as_utf_8()
         predictions.to_csv(sys.stdout, index=False, lineterminator="\n")
         sys.stdout.flush()
         return

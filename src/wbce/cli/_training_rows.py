@@ -163,13 +163,16 @@ def weights_of(table: Table, name: str) -> NDArray[np.float64]:
         If one is negative or missing, or all are zero.
     """
     values = table.column(name)
-    numbers = _kinds.as_kind(values, "number", table.decimal, table.source).to_numpy(np.float64)
-    wrong = ~(numbers >= 0)
+    if _kinds.is_text(values):
+        numbers = _kinds.number_or_nan(values, table.decimal).to_numpy(np.float64)
+    else:
+        numbers = _kinds.as_kind(values, "number", table.decimal, table.source).to_numpy(np.float64)
+    wrong = ~((numbers >= 0) & (numbers < np.inf))
     if wrong.any():
         row = int(wrong.argmax())
         raise CommandError(
-            f"--weights {name}: row {row + 1} of {table.source} has {values.iloc[row]!s}, and a "
-            "weight is a number, zero or more."
+            f"--weights {name}: row {row + 1} of {table.source} has {str(values.iloc[row])!r}, and "
+            "a weight is a number, zero or more."
         )
     if not numbers.any():
         raise CommandError(f"--weights {name}: all weights are zero.")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
 
 from wbce._numbers import is_number
 from wbce._scored_rows import ScoredRows
 from wbce.losses._cost import check_cost_matrix
 from wbce.reporting import _risks
+from wbce.reporting import _words as words
 from wbce.reporting._calibration import Calibration, calibration_of
 from wbce.reporting._cuts import Cuts, above, cuts_of
 from wbce.reporting._leaks import copies_of, counters, separations
@@ -87,6 +89,8 @@ class Findings:
     cuts : Cuts
     mistakes : Mistakes
     risks : list of Risk
+    n_columns, n_columns_left_out : int
+        That were looked at, and that were not.
     """
 
     rows: ScoredRows
@@ -100,6 +104,8 @@ class Findings:
     cuts: Cuts
     mistakes: Mistakes
     risks: list[Risk]
+    n_columns: int
+    n_columns_left_out: int
 
     @property
     def per_rows(self) -> float:
@@ -159,6 +165,8 @@ def findings_of(
         cuts=cuts_of(rows),
         mistakes=mistakes_of(rows, table, separation),
         risks=_found_risks(rows, table, separation, metrics, calibration, costs),
+        n_columns=len(table.columns),
+        n_columns_left_out=table.n_left_out,
     )
 
 
@@ -210,25 +218,22 @@ def _interval_of(rows: ScoredRows) -> tuple[float, float] | None:
 def _classes_of(rows: ScoredRows) -> list[ClassOfRows]:
     classifier, rate = rows.classifier, rows.base_rate
     total = float(rows.sample_weight.sum())
-    own = rest = label_of_rest = trained = trained_rest = None
+    own = rest = trained = trained_rest = None
     if classifier is not None:
         known = getattr(classifier, "class_weight_", None)
         if isinstance(known, list):  # several labels a row
             own, rest = known[rows.pos_label].get(1), known[rows.pos_label].get(0)
         else:
-            labels = classifier.classes_.tolist()
-            others = [label for label in labels if label != rows.pos_label]
             trained = _prior(rows)
             trained_rest = None if trained is None else 1 - trained
             own = None if known is None else known.get(rows.pos_label)
-            if len(others) == 1:
-                label_of_rest = others[0]
-                rest = None if known is None else known.get(label_of_rest)
-    is_rest = label_of_rest is None
+            if rows.neg_label is not None:
+                rest = None if known is None else known.get(rows.neg_label)
+    is_rest = rows.neg_label is None
     return [
         ClassOfRows(rows.pos_label, False, rate * total, rate, own, trained),
         ClassOfRows(
-            rows.pos_label if is_rest else label_of_rest,
+            rows.pos_label if is_rest else rows.neg_label,
             is_rest,
             (1 - rate) * total,
             1 - rate,
@@ -288,10 +293,10 @@ def _found_risks(
     return _risks.in_order(
         [
             _risks.separating_columns(table.names, separation, n_positive),
-            _risks.few_positives(n_positive, (recall.low, recall.high)),
+            _risks.few_positives(n_positive, (recall.low, recall.high), int(rows.positive.sum())),
             _risks.answers_only_one_way(tp + fp, total, repr(rows.pos_label), ours),
             _risks.no_better_than_base_rate(
-                by_name["roc_auc"].low,
+                _ends_or_value(by_name["roc_auc"]),
                 _known(log_loss.value),
                 _known(log_loss.baselines["base_rate"]),
                 ours,
@@ -304,8 +309,15 @@ def _found_risks(
             None
             if shifted
             else _risks.untrue_sum(calibration.expected, calibration.observed, (low, high), ours),
-            _risks.untrue_spread(calibration.slope, calibration.slope_interval, ours),
-            _risks.noisy_threshold(_interval_of(rows), _f1_within(rows)),
+            _risks.untrue_spread(
+                calibration.slope,
+                calibration.slope_interval,
+                min(n_positive, n_effective(weight[~rows.positive])),
+                ours,
+            ),
+            _risks.noisy_threshold(
+                _interval_of(rows), _figure_within(rows), words.objective(rows.objective)
+            ),
             _default_threshold(rows, costs, by_name),
             _risks.raw_probabilities(
                 getattr(rows.classifier, "calibrate", None),
@@ -328,18 +340,33 @@ def _default_threshold(
         float(rows.curve.f1[best]),
         float(rows.curve.log_odds[best]),
         _known(metrics["recall"].value),
+        _known(metrics["f1"].baselines["always"]),
     )
 
 
-def _f1_within(rows: ScoredRows) -> tuple[float, float] | None:
-    """The least and the largest F1 of the cuts within the threshold's interval."""
-    ends = _interval_of(rows)
-    if ends is None or not 0 < ends[0] <= ends[1] < 1:
+def _figure_within(rows: ScoredRows) -> tuple[float, float] | None:
+    """The ends of what the threshold was tuned for, at the cuts within its interval.
+
+    Of bounds it is the figure that they leave to be maximised. Costs have a minus before them.
+    """
+    ends, objective = _interval_of(rows), rows.tuned_for
+    if ends is None or objective is None:
         return None
-    low, high = np.log(ends) - np.log1p(-np.array(ends))
+    # an end at zero or one is beyond the scores of all rows
+    least, most = float(rows.log_odds.min()) - 1, float(rows.log_odds.max()) + 1
+    low, high = np.clip(logit(ends), least, most).tolist()
     tp, fp = above(rows, np.linspace(low, high, 50))
-    f1 = 2 * tp / (tp + fp + rows.curve.tp[-1])
-    return float(f1.min()), float(f1.max())
+    fn, tn = rows.curve.tp[-1] - tp, rows.curve.fp[-1] - fp
+    found = replace(objective, constraints=()).values(tp, fp, fn, tn)
+    found = found[np.isfinite(found)]
+    return (float(found.min()), float(found.max())) if len(found) else None
+
+
+def _ends_or_value(metric: Metric) -> tuple[float | None, float | None]:
+    """The interval; the figure itself where rows drawn again all give it, as equal scores do."""
+    if metric.low is None or metric.high is None:
+        return metric.value, metric.value
+    return metric.low, metric.high
 
 
 def _known(value: float | None) -> float:

@@ -75,9 +75,9 @@ def counters(table: Table) -> list[str]:
 
 
 def copies_of(table: Table, positive: NDArray[np.bool_]) -> Copies:
-    """Count rows that are equal in all columns."""
+    """Count rows that are equal in all columns; none where some were not looked at."""
     n = len(positive)
-    if not table.columns:
+    if not table.columns or table.n_left_out:
         return Copies(0, 0, False)
     keys = np.zeros(n, dtype=np.uint64)
     distinct = 0

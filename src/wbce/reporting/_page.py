@@ -17,12 +17,14 @@ from wbce.reporting._metrics import OF_DECISIONS, OF_PROBABILITIES
 from wbce.reporting._mistakes import Mistake
 from wbce.reporting._sentences import (
     MEANINGS,
+    ROWS_FROM_ZERO,
     UNSEEN,
     headline,
     metric_name,
     metric_value,
     name_of,
     of_calibration,
+    of_columns,
     of_no_risk,
 )
 from wbce.reporting._slider import slider_section, starting_costs
@@ -111,9 +113,11 @@ def _section(name: str, *content: Markup | None) -> Markup:
 
 
 def _risks(found: Findings) -> Markup:
+    columns = of_columns(found)
+    left_out = element("p", columns, class_="quiet") if columns else None
     if not found.risks:
         told = element("p", of_no_risk(found))
-        return _section("What is risky", element("div", told, class_="risk none"))
+        return _section("What is risky", element("div", told, class_="risk none"), left_out)
     listed = [
         element(
             "li",
@@ -127,7 +131,7 @@ def _risks(found: Findings) -> Markup:
         )
         for risk in found.risks
     ]
-    return _section("What is risky", element("ul", *listed, class_="risks"))
+    return _section("What is risky", element("ul", *listed, class_="risks"), left_out)
 
 
 def _metrics(found: Findings) -> Markup:
@@ -281,7 +285,8 @@ def _worst(found: Findings) -> Markup:
         parts.append(_table(caption, heading, body, "cards"))
     told = (
         "Look at these rows first: is the label right, and what would have told? "
-        "Shown are the columns that tell the classes apart best, each by itself."
+        "Shown are the columns that tell the classes apart best, each by itself. "
+        f"{ROWS_FROM_ZERO}"
     )
     return _section(
         "The worst mistakes",

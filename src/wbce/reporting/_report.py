@@ -17,7 +17,7 @@ from wbce._scored_rows import ScoredRows
 from wbce.reporting._findings import Findings, check_per_day, findings_of
 from wbce.reporting._page import page_of
 from wbce.reporting._risks import Risk
-from wbce.reporting._sentences import headline
+from wbce.reporting._sentences import chosen_log_odds, headline
 from wbce.reporting._text import text_of
 
 _HEIGHT = 760
@@ -146,11 +146,11 @@ class Report:
         dict
             ``name``, ``positive``, ``sentence``, ``rows``, ``confusion``, ``threshold``,
             ``risks``, ``metrics``, ``calibration``, ``classes``, ``pos_weight``, ``training``,
-            ``cuts`` and ``mistakes``; ``json.dumps`` takes it as it is.
+            ``cuts``, ``mistakes`` and ``columns``; ``json.dumps`` takes it as it is.
         """
         found, cuts = self._found, self._found.cuts
         tp, fp, fn, tn = found.rows.counts
-        at = None if cuts.chosen is None else _probabilities(cuts.log_odds[cuts.chosen])
+        at = None if cuts.chosen is None else _probabilities(chosen_log_odds(found))
         said = {
             "name": found.rows.name,
             "positive": found.rows.pos_label,
@@ -174,6 +174,7 @@ class Report:
             "training": found.training,
             "cuts": {"threshold": _probabilities(cuts.log_odds), "tp": cuts.tp, "fp": cuts.fp},
             "mistakes": found.mistakes,
+            "columns": {"looked_at": found.n_columns, "left_out": found.n_columns_left_out},
         }
         return {key: _plain(value) for key, value in said.items()}
 

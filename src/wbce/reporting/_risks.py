@@ -6,6 +6,7 @@ a sound classifier on enough rows has none.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,7 +31,7 @@ _SHIFT = 1.5
 _WIDE = 3.0
 """Ratio of odds between the ends of a threshold's interval."""
 _COSTLY = 0.1
-"""Share of F1 lost between the best and the worst cut of that interval."""
+"""Share of the figure lost between the best and the worst cut of that interval."""
 _WORTH_IT = 0.75
 """Share of the best F1 here, which is a little too good itself, that a cut at 0.5 should have."""
 _MANY_COPIES = 0.1
@@ -71,16 +72,26 @@ class Risk:
         return f"{self.words} {self.advice}"
 
 
-def few_positives(n_positive: float, recall: tuple[float | None, float | None]) -> Risk | None:
-    """Fewer positives than figures need; `n_positive` counts equally weighted ones."""
+def few_positives(
+    n_positive: float, recall: tuple[float | None, float | None], n_rows: int | None = None
+) -> Risk | None:
+    """Fewer positives than figures need.
+
+    `n_positive` counts equally weighted ones that say as much, `n_rows` those that are there.
+    """
     if n_positive >= _FEW:
         return None
     low, high = (words.share(end) for end in recall)
+    here = f"Only {words.positives(n_positive)} {words.are(n_positive)} here"
+    if n_rows is not None and n_rows - n_positive > 0.05:
+        here = (
+            f"{words.positives(n_rows)} {words.are(n_rows)} here, whose weights differ: they say "
+            f"as much as {words.count(n_positive)} of equal weight"
+        )
     return Risk(
         "few_positives",
         "serious" if n_positive < 10 else "caution",
-        f"Only {words.count(n_positive)} positive rows are here: the share that is found can be "
-        f"anything from {low} to {high}.",
+        f"{here}: the share that is found can be anything from {low} to {high}.",
         f"Judge on {_FEW} positives or more: hold back more rows. Compare no two classifiers by "
         "these figures.",
     )
@@ -108,18 +119,31 @@ def answers_only_one_way(
 
 
 def no_better_than_base_rate(
-    roc_auc_low: float | None,
+    roc_auc: tuple[float | None, float | None],
     log_loss: float,
     log_loss_of_base_rate: float,
     ours: bool = True,
 ) -> Risk | None:
-    """Scores that do not rank, or probabilities that are worse than the base rate for all."""
-    if roc_auc_low is not None and roc_auc_low <= 0.5:
+    """Scores that do not rank, or probabilities that are worse than the base rate for all.
+
+    `roc_auc` is the interval.
+    """
+    low, high = roc_auc
+    if high is not None and high < 0.5:
+        return Risk(
+            "worse_than_chance",
+            "serious",
+            "The scores order the rows the wrong way round: the interval of ROC AUC ends at "
+            f"{words.number(high)}, and 0.5 is chance.",
+            "Look for labels that were swapped, between the fit and here or before it, and for "
+            "rows and labels in different orders.",
+        )
+    if low is not None and low <= 0.5:
         return Risk(
             "no_better_than_base_rate",
             "serious",
             "The scores may order the rows no better than chance: the interval of ROC AUC "
-            f"begins at {words.number(roc_auc_low)}, and 0.5 is chance.",
+            f"begins at {words.number(low)}, and 0.5 is chance.",
             "Judge on more rows. If it stays so, these columns do not tell the classes apart: "
             "bring others before tuning anything.",
         )
@@ -246,19 +270,28 @@ def untrue_sum(
         "untrue_sum",
         "caution",
         f"The probabilities add up to {words.count(round(expected, 1))} positives, and "
-        f"{words.count(observed)} are here: they are too {'low' if ratio > 1 else 'high'} "
-        "on the whole.",
+        f"{words.count(observed)} {words.are(observed)} here: they are too "
+        f"{'low' if ratio > 1 else 'high'} on the whole.",
         "Fit on rows like these, or pass prior= the share that is true." if ours else _CALIBRATED,
     )
 
 
 def untrue_spread(
-    slope: float | None, interval: tuple[float | None, float | None], ours: bool = True
+    slope: float | None,
+    interval: tuple[float | None, float | None],
+    n_rarer: float,
+    ours: bool = True,
 ) -> Risk | None:
-    """Probabilities that are too far from the base rate, or not far enough."""
-    low, high = interval
-    if slope is None or low is None or high is None:
+    """Probabilities that are too far from the base rate, or not far enough.
+
+    Of few rows of the rarer class, of which there are `n_rarer`, a slope's interval by a bootstrap
+    is too narrow: nothing is said then.
+    """
+    if n_rarer < _FEW:
         return None
+    low, high = interval
+    if slope is None or low is None or high is None or slope <= 0:
+        return None  # scores that do not rank are a risk of their own
     who = "network" if ours else "classifier"
     told = (
         f"the calibration slope is {words.number(slope)} (90 % interval {words.number(low)} to "
@@ -290,36 +323,43 @@ def untrue_spread(
 
 
 def noisy_threshold(
-    interval: tuple[float, float] | None, f1_between: tuple[float, float] | None
+    interval: tuple[float, float] | None,
+    between: tuple[float, float] | None,
+    figure: str = "F1",
 ) -> Risk | None:
     """A tuned threshold that could as well be another, where that makes a difference.
 
-    `interval` are the ends as probabilities, `f1_between` the least and the largest F1 on these
-    rows between them. A wide interval over which F1 hardly changes is no risk.
+    `interval` are the ends as probabilities, `between` the least and the largest value on these
+    rows between them of the `figure` it was tuned for. A wide interval over which that hardly
+    changes is no risk.
     """
-    if interval is None or f1_between is None or not 0 < interval[0] <= interval[1] < 1:
+    if interval is None or between is None:
         return None
-    least, most = f1_between
-    if _odds_ratio(interval[1], interval[0]) < _WIDE or least > (1 - _COSTLY) * most:
+    ends = [float(logit(end)) for end in interval]
+    (least, most), (low, high) = between, map(words.probability, ends)
+    lost = most - least
+    if not ends[1] - ends[0] >= math.log(_WIDE) or lost < _COSTLY * max(-least, most):
         return None
-    low, high = (words.probability(float(logit(end))) for end in interval)
     return Risk(
         "noisy_threshold",
         "caution",
         f"The tuned threshold is mostly noise: on other rows it would have been anything from "
-        f"{low} to {high}, and F1 here is between {words.number(least)} and {words.number(most)} "
-        "at cuts in between.",
+        f"{low} to {high}, and {figure} here is between {words.number(least)} and "
+        f"{words.number(most)} at cuts in between.",
         "Choose it on more rows (threshold_cv=5, or tune_threshold on all that you have), or name "
         "the costs (cost_matrix), which need no tuning.",
     )
 
 
-def default_threshold(f1: float, best_f1: float, best_at: float, recall: float) -> Risk | None:
+def default_threshold(
+    f1: float, best_f1: float, best_at: float, recall: float, f1_of_all: float = 0.0
+) -> Risk | None:
     """A cut at one half that nobody chose, where another one finds much more.
 
-    `best_at` are the log-odds of the cut with `best_f1`, on these very rows.
+    `best_at` are the log-odds of the cut with `best_f1`, on these very rows; `f1_of_all` is that
+    of an alarm for every row, on which no cut of scores that tell nothing gains much.
     """
-    if f1 >= _WORTH_IT * best_f1:
+    if max(f1, f1_of_all) >= _WORTH_IT * best_f1:
         return None
     return Risk(
         "default_threshold",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import logit
 
 from wbce.reporting import _words as words
 from wbce.reporting._calibration import Calibration
@@ -47,6 +48,9 @@ UNSEEN = (
     "threshold or anything else. No report can tell whether they are."
 )
 
+ROWS_FROM_ZERO = "Rows are numbered from 0."
+ROWS_BY_INDEX = "Rows are called by the index of X."
+
 
 def headline(found: Findings) -> str:
     """What the classifier does on these rows, in a sentence or two."""
@@ -64,7 +68,7 @@ def headline(found: Findings) -> str:
     else:
         end = (
             f"{start}, with {words.alarms(tp + fp)}, of which {words.count(tp)} "
-            f"{_are(tp)} right ({words.share(tp / (tp + fp))})."
+            f"{words.are(tp)} right ({words.share(tp / (tp + fp))})."
         )
     if found.per_day is None:
         return end
@@ -75,6 +79,14 @@ def headline(found: Findings) -> str:
     )
 
 
+def chosen_log_odds(found: Findings) -> float:
+    """Where it decides: the threshold itself, also where no cut of the page is as far out."""
+    if found.rows.threshold is None:
+        assert found.cuts.chosen is not None
+        return float(found.cuts.log_odds[found.cuts.chosen])
+    return float(logit(found.rows.threshold))
+
+
 def of_threshold(found: Findings) -> str:
     """Where the classifier decides, and what that means."""
     chosen = found.cuts.chosen
@@ -83,7 +95,7 @@ def of_threshold(found: Findings) -> str:
             "The classifier's decisions are no cut of this probability, as it weighs several "
             "classes against each other; the slider shows what a cut would give."
         )
-    cut = float(found.cuts.log_odds[chosen])
+    cut = chosen_log_odds(found)
     if found.rows.threshold is None:
         return (
             "On these rows the classifier's decisions are those of a cut at a probability of about "
@@ -121,16 +133,29 @@ def of_calibration(calibration: Calibration) -> str:
     )
     return (
         f"The probabilities add up to {words.count(round(calibration.expected, 1))} positives; "
-        f"{words.count(calibration.observed)} {_are(calibration.observed)} here (90 % interval "
-        f"{words.count(round(low))} to {words.count(round(high))}). {slope}"
+        f"{words.count(calibration.observed)} {words.are(calibration.observed)} here "
+        f"(90 % interval {words.count(round(low))} to {words.count(round(high))}). {slope}"
     )
 
 
 def of_no_risk(found: Findings) -> str:
     """What to say where no risk was found."""
+    seen = "None was found among those that can be seen in these rows: enough positives, true"
+    if not found.n_columns:
+        return f"{seen} probabilities."
+    return f"{seen} probabilities, no column that knows the label."
+
+
+def of_columns(found: Findings) -> str:
+    """Which columns were not looked at; empty where all were."""
+    if not found.n_columns:
+        return "Columns were not looked at: what was passed as X is no table."
+    if not found.n_columns_left_out:
+        return ""
     return (
-        "None was found among those that can be seen in these rows: enough positives, true "
-        "probabilities, no column that knows the label."
+        f"Only the first {words.count(found.n_columns)} columns were looked at; what the other "
+        f"{words.count(found.n_columns_left_out)} know of the label, and whether rows are copies, "
+        "is not known."
     )
 
 
@@ -165,7 +190,3 @@ def _rough(value: float) -> float:
 def _of_probability(p: float) -> str:
     with np.errstate(divide="ignore"):
         return words.probability(float(np.log(p) - np.log1p(-p)))
-
-
-def _are(n: float) -> str:
-    return "is" if words.count(n) == "1" else "are"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import Any
 
 from wbce.reporting import _words as words
@@ -11,17 +12,21 @@ from wbce.reporting._findings import Findings
 from wbce.reporting._metrics import OF_DECISIONS, OF_PROBABILITIES
 from wbce.reporting._mistakes import Mistake
 from wbce.reporting._sentences import (
+    ROWS_BY_INDEX,
+    ROWS_FROM_ZERO,
     UNSEEN,
     headline,
     metric_name,
     metric_value,
     name_of,
     of_calibration,
+    of_columns,
     of_no_risk,
     of_threshold,
 )
 
-_WIDTH = 95
+_WIDTH = 80
+_INDENT = 2
 
 
 def text_of(found: Findings) -> str:
@@ -34,11 +39,12 @@ def text_of(found: Findings) -> str:
     Returns
     -------
     str
-        Lines of at most 95 characters, but where labels or names are long.
+        Lines of at most 80 characters, but where labels or names are long.
     """
     parts = [
         _wrapped(f"{found.rows.name}: {headline(found)}"),
         _risks(found),
+        _wrapped(of_columns(found)),
         _probabilities(found),
         _decisions(found),
         _wrapped(of_threshold(found)),
@@ -74,7 +80,7 @@ def _probabilities(found: Findings) -> str:
 
 
 def _decisions(found: Findings) -> str:
-    lines = [["Decisions", "here", "90 % interval", "never an alarm", "always an alarm"]]
+    lines = [["Decisions", "here", "90 % interval", "no alarm", "all alarms"]]
     return _aligned([*lines, *_figures(found, OF_DECISIONS, ["never", "always"])])
 
 
@@ -124,7 +130,16 @@ def _worst(found: Findings) -> str:
         return "No mistakes on these rows."
     if worst.columns:
         lines += [["typical positive", "", *blank], ["typical negative", "", *other]]
-    return _aligned([[_short(cell) for cell in line] for line in lines])
+    by_index = any(row.index is not None for row in (*worst.misses, *worst.false_alarms))
+    return f"{_aligned(_narrowed(lines))}\n  {ROWS_BY_INDEX if by_index else ROWS_FROM_ZERO}"
+
+
+def _narrowed(lines: list[list[str]]) -> list[list[str]]:
+    """Cells on one line each, and only as many columns as there is room for."""
+    lines = [[_short(cell) for cell in line] for line in lines]
+    widths = [_INDENT + max(map(len, column)) for column in zip(*lines, strict=True)]
+    n_fit = sum(width <= _WIDTH for width in accumulate(widths))
+    return [line[: max(2, n_fit)] for line in lines]
 
 
 def _mistake(kind: str, row: Mistake) -> list[str]:
@@ -142,7 +157,7 @@ def _short(cell: str) -> str:
 
 def _aligned(lines: list[list[Any]]) -> str:
     """Columns side by side, the first to the left; the rows below the first indented."""
-    lines = [lines[0], *([f"  {line[0]}", *line[1:]] for line in lines[1:])]
+    lines = [lines[0], *([f"{' ' * _INDENT}{line[0]}", *line[1:]] for line in lines[1:])]
     widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
     return "\n".join(
         "  ".join(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from scipy.special import expit
@@ -45,6 +46,16 @@ def alarms(value: float) -> str:
     return f"{count(value)} {'alarm' if count(value) == '1' else 'alarms'}"
 
 
+def positives(value: float) -> str:
+    """A number of positive rows, with the words."""
+    return f"{count(value)} positive {'row' if count(value) == '1' else 'rows'}"
+
+
+def are(value: float) -> str:
+    """The verb after a number."""
+    return "is" if count(value) == "1" else "are"
+
+
 def share(value: float | None) -> str:
     """A share of one, in per cent; more digits where it is small.
 
@@ -68,9 +79,11 @@ def probability(log_odds: float) -> str:
 
     Examples
     --------
-    >>> probability(-2.0), probability(9.0), probability(-20.0)
-    ('0.119', '0.99988', '2.1e-09')
+    >>> probability(-2.0), probability(9.0), probability(-20.0), probability(math.inf)
+    ('0.119', '0.99988', '2.1e-09', '1')
     """
+    if math.isinf(log_odds):
+        return "1" if log_odds > 0 else "0"
     p = float(expit(log_odds))
     if p > 0.99:
         digits = 2 - math.floor(math.log10(max(float(expit(-log_odds)), 1e-9))) - 1
@@ -99,6 +112,30 @@ def number(value: float | None) -> str:
         if abs(value) < 1e3
         else (f"{value:,.0f}")
     )
+
+
+_OBJECTIVES = {
+    "mcc": "MCC",
+    "balanced_accuracy": "balanced accuracy",
+    "youden": "Youden's index",
+    "g_mean": "the G-mean",
+    "cost": "minus the mean cost of a row",
+}
+
+
+def objective(said: Any) -> str:
+    """The figure that a threshold was tuned for; of bounds the one that they leave open.
+
+    Examples
+    --------
+    >>> objective("f2"), objective("mcc"), objective({"min_recall": 0.9})
+    ('F2', 'MCC', 'precision')
+    """
+    if isinstance(said, Mapping):
+        return "precision" if "min_recall" in said else "recall"
+    if isinstance(said, str):
+        return _OBJECTIVES.get(said, said.upper())
+    return "what it was tuned for"
 
 
 def label(value: Any) -> str:
