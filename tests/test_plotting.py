@@ -265,6 +265,11 @@ def test_confusion_is_scikit_learns(tuned, unseen, at):
     assert words[0] == str(confusion_matrix(y, called)[1, 1])
 
 
+def test_both_classes_have_their_names():
+    display = ConfusionAtThresholdDisplay.from_predictions(["ok", "ok", "bad"], [0.1, 0.2, 0.7])
+    assert [tick.get_text() for tick in display.ax_.get_xticklabels()] == ["ok", "bad"]
+
+
 def test_a_probability_that_equals_the_threshold_is_negative():
     display = ConfusionAtThresholdDisplay.from_predictions([0, 1, 1], [0.3, 0.3, 0.7], at=0.3)
     assert display.confusion_matrix.tolist() == [[1, 0], [1, 1]]

@@ -86,7 +86,8 @@ class ConfusionAtThresholdDisplay(RowsDisplay):
             [[self._cell(ax, i, j, cells[i, j], shares[i, j]) for j in (0, 1)] for i in (0, 1)]
         )
         positive = str(self.rows.pos_label)
-        names = [f"not {positive}", positive]
+        other = self.rows.neg_label
+        names = [f"not {positive}" if other is None else str(other), positive]
         ax.set_xticks([0, 1], labels=names)
         ax.set_yticks([0, 1], labels=names, rotation=90, va="center")
         title = "" if self.threshold is None else f"{positive} above {self.threshold:.3g}"
