@@ -10,8 +10,8 @@ from scipy.sparse import issparse
 from scipy.special import expit, log_expit, log_softmax
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from wbce._fit_steps import FitSteps
 from wbce._parameters import check_count, check_parameters
+from wbce._part_steps import PartSteps
 from wbce._rows import Judged, check_sample_weight
 from wbce._scikeras import DEFAULT_LOSS, check_keras_arguments
 from wbce._sparse import dense_blocks
@@ -25,7 +25,7 @@ from wbce.training import ShownPredictions, batch_size_for, check_folder, replic
 from wbce.validation import check_validation_split
 
 
-class WeightedKerasClassifier(FitSteps):
+class WeightedKerasClassifier(PartSteps):
     """Keras network for imbalanced classes, with true probabilities and a tuned threshold.
 
     Fits a network with a weighted loss, maps its outputs back to the probabilities of the

@@ -231,11 +231,10 @@ class FitProgress:
         if self._fold is not None:
             self._fold[1].end(self._fold[0])
         else:
-            self._line.close(self._last_words() if succeeded and self._outcome else "")
+            outcome = self._outcome if succeeded else None
+            self._line.close("" if outcome is None else self._last_words(outcome))
 
-    def _last_words(self) -> str:
-        outcome = self._outcome
-        assert outcome is not None
+    def _last_words(self, outcome: Outcome) -> str:
         said = f"{outcome.n_epochs} of {self._last - self._first} epochs"
         if self._resumed:
             said += f" ({self._resumed} of them from the checkpoint)"
