@@ -538,7 +538,8 @@ model = WeightedKerasClassifier(
 ).fit(X, y)
 """
 FIT_AND_BE_INTERRUPTED = """
-import keras, time
+import keras, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 slowly = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: time.sleep(0.12))
 model.set_params(epochs=500).fit(X, y, callbacks=[slowly])
 """
