@@ -159,7 +159,7 @@ def test_fit_says_what_it_did(folder):
 
 def test_the_model_is_the_estimator_of_the_options(folder):
     clf = wbce.load(folder / "m.wbce")
-    assert clf.class_weight == "balanced"
+    assert clf.class_weight is None
     assert clf.threshold == "auto"
     assert clf.pos_label_ == "bad"
     assert clf.model == "linear"

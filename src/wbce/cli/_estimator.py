@@ -149,15 +149,13 @@ def make_classifier(options: Namespace, classes: Sequence[Any], pos_label: Any) 
     from wbce import WeightedKerasClassifier
 
     check_several_classes(options, len(classes))
-    weighted_by_name = options.loss == "weighted_bce" and options.pos_weight is None
-    class_weight = options.class_weight or ("balanced" if weighted_by_name else None)
     split = options.validation_split
     if options.time_column is not None and split != "last":
         split = ("last", 0.1 if split is None else split)
     parameters = {
         "model": options.model,
         "loss": options.loss,
-        "class_weight": None if class_weight == "none" else class_weight,
+        "class_weight": options.class_weight,
         "pos_weight": options.pos_weight,
         "gamma": options.gamma,
         "pos_label": pos_label,

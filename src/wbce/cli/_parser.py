@@ -64,8 +64,8 @@ def _add_fit(commands: Any) -> None:
     )
     parser.add_argument(
         "--class-weight",
-        choices=(*STRATEGIES, "none"),
-        help="weights of the classes in training; by default balanced, for weighted_bce",
+        choices=STRATEGIES,
+        help="weights of the classes in training; by default none, see wbce tune",
     )
     parser.add_argument(
         "--pos-weight",
